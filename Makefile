@@ -1,0 +1,61 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test e2e format lint types docs wheel bench simulate clean
+
+help: ## List the targets.
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "peerdisco needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q -U pip
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.made pyproject.toml
+	@$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@$(BIN)/python -m pip install -q --group dev
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(BIN)/python -m pip install -q --group bench
+	@touch $@
+
+demo: $(VENV)/.runtime ## Tell the story of a headless Service, with real packets on 127.0.0.1.
+	@$(BIN)/peerdisco demo
+
+test: $(VENV)/.dev ## Run every test; those that need CoreDNS are skipped where it can't be had.
+	@$(BIN)/python -m pytest
+
+e2e: $(VENV)/.dev ## Run the tests against a real CoreDNS, building it if need be; fail where it can't be had.
+	@$(BIN)/python -m pytest tests/e2e --require-coredns
+
+format: $(VENV)/.dev ## Format the code.
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix --select I
+
+lint: $(VENV)/.dev ## Check format and lint.
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+
+types: $(VENV)/.dev ## Check types, strictly, of the package, its tests and examples.
+	@$(BIN)/mypy
+
+docs: $(VENV)/.dev ## Build the documentation into docs/_build; a warning is an error.
+	@$(BIN)/sphinx-build -q -W --keep-going -E docs docs/_build
+
+wheel: $(VENV)/.dev ## Build the wheel, install it elsewhere, and run the tests against it.
+	@rm -rf dist build/wheel
+	@$(BIN)/python -m build -q
+	@$(PYTHON) -m venv build/wheel
+	@build/wheel/bin/python -m pip install -q -U pip
+	@build/wheel/bin/python -m pip install -q dist/*.whl --group test
+	@cd build && PEERDISCO_WHEEL=1 wheel/bin/python -P -m pytest -q -c ../pyproject.toml --rootdir=.. ../tests --ignore=../tests/e2e
+
+clean: ## Remove everything that was made.
+	@rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis

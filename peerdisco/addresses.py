@@ -1,0 +1,106 @@
+"""IP addresses as the 4 or 16 bytes that DNS carries: packed, so that thousands are compared as sets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+IPV4_BYTES = 4
+# An address that begins with one of these bytes is neither loopback, link-local, multicast, unspecified nor broadcast.
+_HARMLESS = {
+    4: bytes(set(range(256)) - {0, 127, 169, *range(224, 240), 255}),
+    16: bytes(set(range(256)) - {0, 0xFE, 0xFF}),
+}
+
+
+def pack_ip(text: str) -> bytes:
+    """An IP address as its bytes; an IPv4-mapped IPv6 address is the IPv4 address that it means.
+
+    Raises:
+        ValueError: it is none.
+    """
+    address = ip_address(text)
+    if isinstance(address, IPv6Address):
+        if address.scope_id:
+            raise ValueError(f"{text!r} is bound to an interface, so no other host can mean it")
+        address = address.ipv4_mapped or address
+    return address.packed
+
+
+def pack_ips(text: str) -> tuple[bytes, ...]:
+    """Addresses with commas or blanks between them.
+
+    Raises:
+        ValueError: one is none, or there are none.
+    """
+    packed = tuple(map(pack_ip, text.replace(",", " ").split()))
+    if not packed:
+        raise ValueError("is empty")
+    return packed
+
+
+def text_of(packed: bytes) -> str:
+    """A packed address as text."""
+    return socket.inet_ntop(socket.AF_INET if len(packed) == IPV4_BYTES else socket.AF_INET6, packed)
+
+
+def reverse_name(packed: bytes) -> str:
+    """The name under which PTR is asked for an address (RFC 1035 section 3.5, RFC 3596 section 2.5)."""
+    return ip_address(packed).reverse_pointer + "."
+
+
+def dashed(packed: bytes) -> str:
+    """The name that CoreDNS gives to a Pod without a hostname: `10-1-0-1`, `fd00--1`."""
+    name = text_of(packed).replace(".", "-").replace(":", "-")
+    return name + "0" if name.endswith("-") else name
+
+
+def undashed(label: str) -> bytes | None:
+    """The address that such a name stands for; None where it is no such name."""
+    for separator in ".:":
+        try:
+            packed = pack_ip(label.replace("-", separator))
+        except ValueError:
+            continue
+        return packed
+    return None
+
+
+class Networks:
+    """Which addresses may be a peer's.
+
+    Args:
+        cidrs: the networks that may hold one; None for every unicast address that Kubernetes allows to an endpoint
+            (no loopback, link-local, multicast or unspecified one).
+    """
+
+    def __init__(self, cidrs: Sequence[str] | None = None) -> None:
+        self._networks = None if cidrs is None else tuple(map(ip_network, cidrs))
+
+    def outside(self, addresses: frozenset[bytes]) -> frozenset[bytes]:
+        """Those that may not be a peer's."""
+        if self._networks is not None:
+            return frozenset(ip for ip in addresses if not _within(ip, self._networks))
+        joined = b"".join(addresses)
+        size = len(next(iter(addresses), b"0000"))
+        # One look at all first bytes together clears an ordinary list, which has one family.
+        if len(joined) == size * len(addresses) and not joined[::size].translate(None, _HARMLESS[size]):
+            return frozenset()
+        return frozenset(filter(_no_unicast, addresses))
+
+
+def _within(packed: bytes, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    address = ip_address(packed)
+    return any(address in network for network in networks)
+
+
+def _no_unicast(packed: bytes) -> bool:
+    address = ip_address(packed)
+    return (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or packed == b"\xff\xff\xff\xff"
+    )

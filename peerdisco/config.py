@@ -1,0 +1,251 @@
+"""The options, checked once: `DiscoveryConfig`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, lru_cache
+from ipaddress import ip_address, ip_network
+from pathlib import PurePath
+from typing import Annotated, Literal, NamedTuple, Self, TypedDict, Unpack, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from peerdisco import names
+from peerdisco.addresses import Networks, pack_ip, text_of
+from peerdisco.errors import ConfigError
+
+Family = Literal["auto", "ipv4", "ipv6", "both"]
+DNS_PORT = 53
+_DAY = 86_400.0
+_PREFIX = "PEERDISCO_"
+# What the kubelet sets in every Pod of a namespace that has a Service called `peerdisco`.
+_SERVICE_LINK = re.compile(r"PEERDISCO_(SERVICE_(HOST|PORT.*)|PORT_.*)")
+
+
+class Options(TypedDict, total=False):
+    """The options of `discover_peers` and the watchers, for type checkers; `DiscoveryConfig` says what each means."""
+
+    namespace: str | None
+    cluster_domain: str | None
+    port: int | str | None
+    family: Family
+    own_ips: str | Iterable[str] | None
+    nameservers: str | Iterable[str] | None
+    resolv_conf: str | os.PathLike[str]
+    timeout: float
+    refresh: float
+    jitter: float
+    max_backoff: float
+    max_stale: float | None
+    removal_confirmations: int
+    max_fleet_qps: float
+    allowed_networks: str | Iterable[str] | None
+
+
+class Nameserver(NamedTuple):
+    """Where DNS is asked: an address and a port, as sockets take them."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Nameserver:
+        """`10.96.0.10`, `127.0.0.1:5353`, `fd00::a` or `[::1]:53`.
+
+        Raises:
+            ValueError: it is none of these.
+        """
+        host, port = text, str(DNS_PORT)
+        if text.startswith("["):
+            host, _, port = text[1:].partition("]")
+            port = port.removeprefix(":") if port else str(DNS_PORT)
+        elif text.count(":") == 1:
+            host, port = text.split(":")
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError(f"{text!r} has no valid port")
+        return cls(str(ip_address(host)), int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_nameservers(value: str | Iterable[str] | Iterable[Nameserver]) -> tuple[Nameserver, ...]:
+    """One or several nameservers.
+
+    Raises:
+        ConfigError: one is none, or there are none.
+    """
+    if isinstance(value, tuple) and value and all(isinstance(item, Nameserver) for item in value):
+        return value
+    try:
+        parsed = tuple(map(Nameserver.parse, _items(value)))
+    except ValueError as error:
+        raise ConfigError("nameservers", value, str(error)) from error
+    return parsed
+
+
+def _items(value: object) -> tuple[str, ...]:
+    """Text with commas or blanks between the items, or any iterable of items, as texts."""
+    if isinstance(value, str):
+        items = tuple(value.replace(",", " ").split())
+    elif isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, Mapping)):
+        items = tuple(map(str, value))
+    else:
+        raise ValueError("must be text, or a list of texts")  # noqa: TRY004 - pydantic collects ValueErrors
+    if not items:
+        raise ValueError("is empty")
+    return items
+
+
+def _each(check: Callable[[str], str]) -> BeforeValidator:
+    return BeforeValidator(lambda value: tuple(map(check, _items(value))))
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic collects ValueErrors
+    return value
+
+
+def _checked_service(value: object) -> str:
+    names.labels("service", value)
+    return str(value)
+
+
+def _checked_port(value: object) -> object:
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() else names.port_name("port", value)
+    return _number(value)
+
+
+def _path(value: object) -> object:
+    return str(value) if isinstance(value, PurePath) else value
+
+
+Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=_DAY, allow_inf_nan=False)]
+_PortNumber = Annotated[int, Field(ge=1, le=65535)]
+
+
+class DiscoveryConfig(BaseModel):
+    """Every option of a discovery, checked; frozen, and an unknown key is refused.
+
+    Attributes:
+        service: the headless Service: `svc`, `svc.ns`, `svc.ns.svc`, or a full name with or without the final dot.
+        namespace: used where `service` names none. Default: `POD_NAMESPACE`, else the service account's file, else the search
+            list of resolv.conf.
+        cluster_domain: Default: from the search list of resolv.conf, else `cluster.local`.
+        port: a number is attached to each Peer; a name (`"http"`) is looked up by SRV (RFC 2782).
+        family: `"auto"` is the family of one's own first address (IPv4 where unknown), and the other where that is NODATA, so
+            that a dual-stack Pod is one peer; `"ipv4"`, `"ipv6"`; `"both"` lists every address.
+        own_ips: one's own addresses. Default: `POD_IPS`/`POD_IP`, else the kernel is asked which listed address is local.
+        nameservers: `"10.96.0.10"`, `"127.0.0.1:5353"`, `"[::1]:53"`, one or several. Default: from resolv.conf.
+        resolv_conf: path of resolv.conf (resolv.conf(5)), read again when it changes.
+        timeout: seconds for the whole lookup, retries included.
+        refresh: seconds between a watcher's lookups.
+        jitter: each wait is lengthened or shortened by up to this share of it, at random.
+        max_backoff: seconds at most between failed lookups.
+        max_stale: seconds after which a list that could not be refreshed is emptied; None keeps it.
+        removal_confirmations: how many complete answers in a row must lack a Pod before it leaves.
+        max_fleet_qps: questions per second that all replicas together may ask: with N peers, `refresh` is at least N / this.
+        allowed_networks: CIDRs; an address outside is dropped. Default: any unicast address that Kubernetes itself allows
+            (no loopback, link-local, multicast or unspecified one).
+
+    Raises:
+        ConfigError: an option can't be right; names the option.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    service: Annotated[str, BeforeValidator(_checked_service)]
+    namespace: Annotated[str, BeforeValidator(lambda v: names.label("namespace", v))] | None = None
+    cluster_domain: Annotated[str, BeforeValidator(lambda v: ".".join(names.labels("cluster_domain", v)))] | None = None
+    port: Annotated[_PortNumber | str, BeforeValidator(_checked_port)] | None = None
+    family: Family = "auto"
+    own_ips: Annotated[tuple[str, ...], _each(lambda ip: text_of(pack_ip(ip)))] | None = None
+    nameservers: Annotated[tuple[str, ...], _each(lambda text: str(Nameserver.parse(text)))] | None = None
+    resolv_conf: Annotated[str, BeforeValidator(_path), Field(min_length=1)] = "/etc/resolv.conf"
+    timeout: Seconds = 5.0
+    refresh: Annotated[Seconds, Field(ge=0.01)] = 5.0
+    jitter: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1, allow_inf_nan=False)] = 0.1
+    max_backoff: Seconds = 30.0
+    max_stale: Seconds | None = None
+    removal_confirmations: Annotated[int, BeforeValidator(_number), Field(ge=1, le=100)] = 2
+    max_fleet_qps: Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)] = 100.0
+    allowed_networks: Annotated[tuple[str, ...], _each(lambda cidr: str(ip_network(cidr)))] | None = None
+
+    def __init__(self, service: str, **options: Unpack[Options]) -> None:
+        try:
+            super().__init__(service=service, **options)
+        except ValidationError as error:
+            raise _first_error(error) from None
+
+    @classmethod
+    def of(cls, service: str | DiscoveryConfig, options: Options) -> DiscoveryConfig:
+        """The config that a call asks for: `options` go over what `service`, if it is a config, already says."""
+        if isinstance(service, DiscoveryConfig) and not options:
+            return service
+        try:
+            return _made(service, **options)  # type: ignore[arg-type] # what can't be hashed is dealt with below
+        except TypeError:  # an option that can't be hashed, such as a list
+            return _made.__wrapped__(service, **options)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The config that the environment asks for: `PEERDISCO_SERVICE`, `PEERDISCO_REFRESH`, and so on for every option.
+
+        A list has commas between its items. An empty variable counts as not set.
+
+        Args:
+            environ: read instead of the process's own environment.
+
+        Raises:
+            ConfigError: `PEERDISCO_SERVICE` is missing, a variable's value can't be right, or one of that prefix is unknown.
+        """
+        given = {
+            key.removeprefix(_PREFIX).lower(): value
+            for key, value in environ.items()
+            if key.startswith(_PREFIX) and value and not _SERVICE_LINK.fullmatch(key)
+        }
+        try:
+            return cls(given.pop("service", ""), **cast("Options", given))
+        except ConfigError as error:
+            key = _PREFIX + error.key.upper()
+            problem = error.problem if key in environ else "is not set; give the headless Service's name"
+            raise ConfigError(key, environ.get(key, ""), problem) from None
+
+    @cached_property
+    def own(self) -> tuple[bytes, ...] | None:
+        """`own_ips`, packed."""
+        return None if self.own_ips is None else tuple(map(pack_ip, self.own_ips))
+
+    @cached_property
+    def servers(self) -> tuple[Nameserver, ...] | None:
+        """`nameservers`, parsed."""
+        return None if self.nameservers is None else tuple(map(Nameserver.parse, self.nameservers))
+
+    @cached_property
+    def networks(self) -> Networks:
+        """`allowed_networks`, parsed."""
+        return Networks(self.allowed_networks)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _made(service: str | DiscoveryConfig, **options: Unpack[Options]) -> DiscoveryConfig:
+    if not isinstance(service, DiscoveryConfig):
+        return DiscoveryConfig(service, **options)
+    known = service.model_dump(exclude_unset=True)
+    return DiscoveryConfig(known.pop("service"), **(cast("Options", known) | options))
+
+
+def _first_error(error: ValidationError) -> ConfigError:
+    found = error.errors(include_url=False)[0]
+    key = str(found["loc"][0]) if found["loc"] else "options"
+    cause = found.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):
+        return cause
+    if found["type"] == "extra_forbidden":
+        return ConfigError(key, found["input"], f"no such option; there are {', '.join(DiscoveryConfig.model_fields)}")
+    problem = str(cause) if cause else found["msg"]
+    return ConfigError(key, found["input"], problem[0].lower() + problem[1:])

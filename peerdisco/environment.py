@@ -1,0 +1,292 @@
+"""What a process can learn of where it runs: resolv.conf, its namespace, its own addresses.
+
+`MACHINE` is where this process runs. A resolver that brings `surroundings` of its own (as `peerdisco.testing.FakeResolver`
+does) is believed instead, and then nothing of the machine is read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from peerdisco import names
+from peerdisco.addresses import pack_ip, pack_ips
+from peerdisco.config import DiscoveryConfig, Nameserver
+from peerdisco.errors import ConfigError
+
+DEFAULT_DOMAIN = "cluster.local"
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_PROC_NET = Path("/proc/net")
+_LARGEST_RESOLV_CONF = 65_536
+_LOCAL_V4 = re.compile(r"-- (\d+\.\d+\.\d+\.\d+)\n\s+/32 host LOCAL")
+# An address that was never local is asked about again only after this many seconds.
+_LOCAL_AGE = 10.0
+_NEVER_LOCAL = {4: pack_ip("192.0.2.1"), 16: pack_ip("2001:db8::1")}
+
+
+class Surroundings(Protocol):
+    """Where a lookup is made from."""
+
+    def namespace(self, config: DiscoveryConfig) -> str:
+        """The namespace of a Service that is named without one."""
+
+    def cluster_domain(self, config: DiscoveryConfig) -> str:
+        """The cluster's DNS domain."""
+
+    def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
+        """One's own addresses, packed; None where they are known only once a list is seen."""
+
+    def own_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
+        """Which of the listed addresses are one's own, where `own_ips` does not know."""
+
+
+class ResolvConf(NamedTuple):
+    """What resolv.conf(5) says, as far as it matters here."""
+
+    nameservers: tuple[Nameserver, ...] = ()
+    search: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> ResolvConf:
+        """Reads the file's text; lines that make no sense are passed over, as the C library does."""
+        nameservers: list[Nameserver] = []
+        search: tuple[str, ...] = ()
+        for line in text.splitlines():
+            words = re.split(r"[#;]", line, maxsplit=1)[0].split()
+            match words:
+                case ["nameserver", host, *_]:
+                    nameservers.extend(_nameserver(host))
+                case ["search" | "domain", *domains]:
+                    search = tuple(domain.lower().strip(".") for domain in domains)
+        return cls(tuple(dict.fromkeys(nameservers)), search)
+
+    @property
+    def cluster_domain(self) -> str | None:
+        """The cluster domain, from the entry `svc.<domain>` that the kubelet writes."""
+        domains = [entry.removeprefix("svc.") for entry in self.search if entry.startswith("svc.")]
+        confirmed = [domain for domain in domains if any(_namespace(entry, domain) for entry in self.search)]
+        return min(confirmed or domains, key=len, default=None)
+
+    @property
+    def namespace(self) -> str | None:
+        """The Pod's namespace, from the entry `<namespace>.svc.<domain>` that the kubelet writes."""
+        domain = self.cluster_domain
+        found = (_namespace(entry, domain) for entry in self.search if domain)
+        return next(filter(None, found), None)
+
+
+class Machine:
+    """The real surroundings of this process.
+
+    Args:
+        environ: environment variables.
+        service_account: the file in which the kubelet leaves the Pod's namespace.
+        proc_net: where Linux tells of its network.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        service_account: Path = _SERVICE_ACCOUNT,
+        proc_net: Path = _PROC_NET,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._environ = environ
+        self._service_account = service_account
+        self._proc_net = proc_net
+        self._clock = clock
+        self._files: dict[str, tuple[tuple[int, ...], ResolvConf]] = {}
+        self._proc_readable = True
+        self._local: frozenset[bytes] = frozenset()
+        self._asked: frozenset[bytes] = frozenset()
+        self._local_read = float("-inf")
+
+    def resolv_conf(self, path: str) -> ResolvConf:
+        """What the file says, read again only when it has changed.
+
+        Raises:
+            ConfigError: it can't be read, or is no resolv.conf.
+        """
+        try:
+            found = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, and this is every lookup's
+            if not stat.S_ISREG(found.st_mode):
+                raise ConfigError("resolv_conf", path, "is no regular file")
+            if found.st_size > _LARGEST_RESOLV_CONF:
+                raise ConfigError("resolv_conf", path, f"is larger than {_LARGEST_RESOLV_CONF} bytes")
+            version = (found.st_mtime_ns, found.st_size, found.st_ino)
+            kept = self._files.get(path)
+            if kept is None or kept[0] != version:
+                kept = self._files[path] = version, _read(path)
+        except OSError as error:
+            raise ConfigError("resolv_conf", path, f"can't be read: {error.strerror}") from error
+        return kept[1]
+
+    def nameservers(self, resolv_conf: str) -> tuple[Nameserver, ...]:
+        """Whom resolv.conf says to ask.
+
+        Raises:
+            ConfigError: it can't be read, or names no nameserver.
+        """
+        nameservers = self.resolv_conf(resolv_conf).nameservers
+        if not nameservers:
+            raise ConfigError("resolv_conf", resolv_conf, "names no nameserver; give `nameservers`")
+        return nameservers
+
+    def namespace(self, config: DiscoveryConfig) -> str:
+        """The namespace of a Service that is named without one.
+
+        Raises:
+            ConfigError: nothing tells.
+        """
+        if config.namespace:
+            return config.namespace
+        if given := self._environ.get("POD_NAMESPACE"):
+            return names.label("POD_NAMESPACE", given)
+        try:
+            return names.label(str(self._service_account), self._service_account.read_text("utf-8").strip())
+        except (OSError, UnicodeDecodeError):  # no Pod, or automountServiceAccountToken: false
+            found = self._search_list(config).namespace
+        if found is None:
+            raise ConfigError(
+                "namespace",
+                None,
+                f"is not known: no POD_NAMESPACE, no {self._service_account}, and no search list of a Pod "
+                f"in {config.resolv_conf}; give `namespace`, or the Service as `{config.service}.<namespace>`",
+            )
+        return found
+
+    def cluster_domain(self, config: DiscoveryConfig) -> str:
+        """The cluster's DNS domain: as configured, from the search list, else `cluster.local`."""
+        return config.cluster_domain or self._search_list(config).cluster_domain or DEFAULT_DOMAIN
+
+    def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
+        """One's own addresses as configured or as the downward API gave them; else those found so far.
+
+        Raises:
+            ConfigError: `POD_IPS` or `POD_IP` holds something else.
+        """
+        if config.own is not None:
+            return config.own
+        for key in ("POD_IPS", "POD_IP"):
+            if given := self._environ.get(key):
+                try:
+                    return pack_ips(given)
+                except ValueError as error:
+                    raise ConfigError(key, given, f"must be IP addresses with commas between them: {error}") from error
+        return None
+
+    def own_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
+        """Which of the listed addresses are this machine's.
+
+        The list is what makes this safe: a machine may have many addresses, of which only a Pod's own is ever listed.
+        """
+        own = self._local & listed
+        if not own and self._clock() - self._local_read > _LOCAL_AGE:
+            self._read_local()
+            own = self._local & listed
+        if not self._proc_readable:
+            unasked = listed - self._asked
+            self._asked = listed
+            self._local |= {ip for ip in unasked if _can_bind(ip) and not _can_bind(_NEVER_LOCAL[len(ip)])}
+            own = self._local & listed
+        return own
+
+    def _read_local(self) -> None:
+        self._local_read = self._clock()
+        try:
+            self._local = frozenset(_proc_addresses(self._proc_net))
+            self._proc_readable = True
+        except OSError:  # not Linux, or a sandbox that has no such file: then the kernel is asked address by address
+            self._proc_readable = False
+
+    def _search_list(self, config: DiscoveryConfig) -> ResolvConf:
+        try:
+            return self.resolv_conf(config.resolv_conf)
+        except ConfigError:
+            if config.servers is None or "resolv_conf" in config.model_fields_set:
+                raise
+            return ResolvConf()  # the nameservers are given, so the machine may do without the file
+
+
+MACHINE = Machine()
+
+
+class OffCluster:
+    """Surroundings without a cluster: namespace `default`, domain `cluster.local`.
+
+    Args:
+        own_ips: one's own addresses, packed; None to find them as on any machine.
+    """
+
+    def __init__(self, own_ips: tuple[bytes, ...] | None = None) -> None:
+        self._own_ips = own_ips
+
+    def namespace(self, config: DiscoveryConfig) -> str:
+        """As configured, else `default`."""
+        return config.namespace or "default"
+
+    def cluster_domain(self, config: DiscoveryConfig) -> str:
+        """As configured, else `cluster.local`."""
+        return config.cluster_domain or DEFAULT_DOMAIN
+
+    def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
+        """As configured, else as this object was told."""
+        if config.own is not None or self._own_ips is not None:
+            return config.own or self._own_ips
+        return MACHINE.own_ips(config)
+
+    def own_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
+        """Which of the listed addresses are this machine's."""
+        return MACHINE.own_among(listed)
+
+
+def _namespace(entry: str, domain: str | None) -> str | None:
+    namespace, _, rest = entry.partition(".")
+    return namespace if rest == f"svc.{domain}" else None
+
+
+def _nameserver(text: str) -> tuple[Nameserver, ...]:
+    try:
+        return (Nameserver(str(ip_address(text)), 53),)
+    except ValueError:
+        return ()
+
+
+def _read(path: str) -> ResolvConf:
+    with Path(path).open("rb") as file:
+        raw = file.read(_LARGEST_RESOLV_CONF)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError("resolv_conf", path, "is no text file") from error
+    if "\0" in text:
+        raise ConfigError("resolv_conf", path, "is no text file")
+    return ResolvConf.parse(text)
+
+
+def _proc_addresses(proc_net: Path) -> Iterator[bytes]:
+    yield from map(socket.inet_aton, _LOCAL_V4.findall((proc_net / "fib_trie").read_text("ascii")))
+    try:
+        table = (proc_net / "if_inet6").read_text("ascii")
+    except FileNotFoundError:  # IPv6 is off
+        return
+    yield from (bytes.fromhex(line.split()[0]) for line in table.splitlines())
+
+
+def _can_bind(packed: bytes) -> bool:
+    family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((socket.inet_ntop(family, packed), 0))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,123 @@
+"""What can go wrong, by name.
+
+```
+PeerDiscoError
+├── ConfigError        (also a ValueError)    an option that can't be right; nothing was sent
+├── LookupFailed                              DNS could not say who is there
+├── NotHeadlessError                          the Service has a ClusterIP: DNS can't name its Pods
+└── PeersNotReady      (also a TimeoutError)  too few peers within the time given
+```
+
+Nobody being there is no error: it is an empty `PeerSet`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Reason = Literal["timeout", "servfail", "refused", "malformed", "truncated", "no_nameserver"]
+
+_CURES: dict[Reason, str] = {
+    "timeout": "Does a NetworkPolicy or firewall block port 53 (UDP and TCP), and is the DNS server running?",
+    "servfail": "The server is up but can't answer; CoreDNS says so while it can't reach the API server: see its log.",
+    "refused": "Nothing listens there, or it does not serve this name: check the nameserver address.",
+    "malformed": "Something between here and the server garbles DNS, or the server is broken.",
+    "truncated": "The list is too long for UDP, and TCP failed: is port 53 open for TCP as well?",
+    "no_nameserver": "Give `nameservers`, or look at the Pod's /etc/resolv.conf and dnsPolicy.",
+}
+
+
+class PeerDiscoError(Exception):
+    """The base of every error that peerdisco raises."""
+
+
+class ConfigError(PeerDiscoError, ValueError):
+    """An option that can't be right, found before anything was sent.
+
+    Attributes:
+        key: the option's name, as it was given (`refresh`, `PEERDISCO_REFRESH`, …).
+        value: what it was set to.
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, key: str, value: object, problem: str) -> None:
+        shown = repr(value)
+        super().__init__(f"{key}={shown if len(shown) <= 100 else shown[:97] + '...'}: {problem}")
+        self.key = key
+        self.value = value
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, object, str]]:
+        return type(self), (self.key, self.value, self.problem)
+
+
+class Attempt(NamedTuple):
+    """One question to one server that brought no answer.
+
+    Attributes:
+        server: `10.96.0.10:53`.
+        transport: `udp` or `tcp`.
+        reason: the same words as `LookupFailed.reason`.
+        detail: what happened, for people.
+    """
+
+    server: str
+    transport: str
+    reason: Reason
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.server} over {self.transport.upper()} {self.detail}"
+
+
+class LookupFailed(PeerDiscoError):
+    """DNS could not say who is there: an answer may exist, but none was had in time.
+
+    Attributes:
+        question: what was asked, e.g. `test-cs-svc.default.svc.cluster.local. A`.
+        reason: `timeout`, `servfail`, `refused` (the DNS rcode or a closed port), `malformed`, `truncated` (too long for
+            UDP, and TCP failed) or `no_nameserver`.
+        attempts: every attempt, in order.
+    """
+
+    def __init__(self, question: object, reason: Reason, attempts: tuple[Attempt, ...] = ()) -> None:
+        self.question = str(question)
+        self.reason: Reason = reason
+        self.attempts = attempts
+        super().__init__(f"no answer to {self.question}: {self._story()}. {_CURES[reason]}")
+
+    def _story(self) -> str:
+        counts: dict[str, int] = {}
+        for attempt in self.attempts:
+            counts[str(attempt)] = counts.get(str(attempt), 0) + 1
+        told = (f"{text} ({n} times)" if n > 1 else text for text, n in counts.items())
+        return "; ".join(told) or self.reason
+
+    def __reduce__(self) -> tuple[type[LookupFailed], tuple[str, Reason, tuple[Attempt, ...]]]:
+        return type(self), (self.question, self.reason, self.attempts)
+
+
+class NotHeadlessError(PeerDiscoError):
+    """The Service has a ClusterIP, so DNS answers with that one virtual address instead of the Pods'.
+
+    See https://kubernetes.io/docs/concepts/services-networking/service/#headless-services.
+
+    Attributes:
+        service: the Service's absolute name.
+        address: its ClusterIP.
+    """
+
+    def __init__(self, service: str, address: str) -> None:
+        super().__init__(
+            f"{service} is not headless: DNS answers with {address}, the Service's own ClusterIP, which stands for all its "
+            "Pods and names none. Set `clusterIP: None` (on a new Service: the field can't be changed) and look that up."
+        )
+        self.service = service
+        self.address = address
+
+    def __reduce__(self) -> tuple[type[NotHeadlessError], tuple[str, str]]:
+        return type(self), (self.service, self.address)
+
+
+class PeersNotReady(PeerDiscoError, TimeoutError):
+    """`wait_for` ended before enough peers were listed; the message says what was seen, and the likeliest cause."""

@@ -1,0 +1,97 @@
+"""Exchanges over asyncio, on the same sockets and by the same rules as `peerdisco.io_blocking`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from typing import TypeVar
+
+from tenacity import AsyncRetrying
+
+from peerdisco import wire
+from peerdisco.errors import LookupFailed
+from peerdisco.lookup import Exchange, Lookup
+from peerdisco.models import Answer
+from peerdisco.sockets import Pool
+
+_Wanted = TypeVar("_Wanted")
+_Given = TypeVar("_Given")
+_Result = TypeVar("_Result")
+
+
+async def drive(
+    steps: Generator[_Wanted, _Given, _Result],
+    perform: Callable[[_Wanted], Awaitable[_Given]],
+    failure: type[Exception],
+) -> _Result:
+    """Does what a generator asks for, and hands back what comes of it; a `failure` is thrown in."""
+    try:
+        wanted = next(steps)
+        while True:
+            try:
+                given = await perform(wanted)
+            except failure as error:
+                wanted = steps.throw(error)
+            else:
+                wanted = steps.send(given)
+    except StopIteration as done:
+        result: _Result = done.value
+        return result
+
+
+async def lookup(run: Lookup, pool: Pool) -> Answer:
+    """Round after round, until a server answers or the time is up."""
+
+    async def one_round() -> Answer:
+        return await drive(run.round(), lambda wanted: exchange(run.in_time(wanted), pool), OSError)
+
+    try:
+        return await one_round()
+    except LookupFailed:
+        if run.is_over:
+            raise
+    return await AsyncRetrying(sleep=asyncio.sleep, **run.retry_policy())(one_round)
+
+
+async def exchange(wanted: Exchange, pool: Pool) -> bytes:
+    """Sends a message and waits for its reply; what does not fit is ignored.
+
+    Raises:
+        OSError: none came.
+    """
+    server, transport, message, timeout = wanted
+    sock = pool.take(server, transport)
+    is_new = sock is None
+    sock = sock or pool.open(server, transport)
+    try:
+        sock.settimeout(0)
+        async with asyncio.timeout(timeout):
+            if transport == "udp":
+                reply = await _over_udp(sock, message)
+            else:
+                if is_new:
+                    await asyncio.get_running_loop().sock_connect(sock, server)
+                reply = await _over_tcp(sock, message)
+    except BaseException:
+        pool.drop(sock)
+        raise
+    pool.keep(sock, server, transport)
+    return reply
+
+
+async def _over_udp(sock: socket.socket, message: bytes) -> bytes:
+    loop = asyncio.get_running_loop()
+    sock.send(message)
+    while not wire.fits(message, reply := await loop.sock_recv(sock, 65535)):
+        pass
+    return reply
+
+
+async def _over_tcp(sock: socket.socket, message: bytes) -> bytes:
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(sock, wire.framed(message))
+    incoming = wire.TcpReply(message)
+    while (reply := incoming.feed(await loop.sock_recv(sock, 65537))) is None:
+        pass
+    return reply

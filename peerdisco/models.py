@@ -1,0 +1,346 @@
+"""The vocabulary: what is asked of DNS, what comes back, and the peers that follow from it.
+
+An *endpoint* is kept packed: the 4 or 16 bytes of its address, or, where SRV told more, a tuple of packed address, port
+and Pod hostname (empty where there is none). Thousands of them are compared as sets; a `Peer` is made when it is looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import ip_address
+from typing import Literal, NamedTuple, TypeAlias, overload
+
+from peerdisco.addresses import pack_ip, text_of
+
+RecordType = Literal["A", "AAAA", "SRV", "PTR"]
+Endpoint: TypeAlias = bytes | tuple[bytes, int, str]
+Endpoints: TypeAlias = frozenset[bytes] | frozenset[tuple[bytes, int, str]]
+
+
+class Outcome(Enum):
+    """What DNS said of a name (RFC 2308).
+
+    Attributes:
+        FOUND: there are addresses.
+        NODATA: the name exists, but not with this type of record.
+        NXDOMAIN: there is no such name; for a headless Service also: none of its Pods is ready.
+        PENDING: nothing has been looked up yet.
+    """
+
+    FOUND = "found"
+    NODATA = "nodata"
+    NXDOMAIN = "nxdomain"
+    PENDING = "pending"
+
+
+class Question(NamedTuple):
+    """One question to DNS (RFC 1035 section 4.1.2).
+
+    Attributes:
+        name: an absolute name in lower case, with its final dot.
+        rtype: `A`, `AAAA`, `SRV` or `PTR`.
+    """
+
+    name: str
+    rtype: RecordType
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.rtype}"
+
+
+class Target(NamedTuple):
+    """One SRV record (RFC 2782): a port, and the name of the host behind it, absolute and in lower case."""
+
+    name: str
+    port: int
+
+
+class Answer(NamedTuple):
+    """What DNS said to one `Question`: with authority, so that an empty answer means that nobody is there.
+
+    Attributes:
+        outcome: `FOUND`, `NODATA` or `NXDOMAIN`.
+        addresses: to A or AAAA, packed (4 or 16 bytes each).
+        ttl: seconds that the answer may be kept (RFC 1035 section 3.2.1).
+        complete: False where the server could not fit all records in.
+        canonical: the name at the end of a CNAME chain; empty where there is no chain.
+        targets: to SRV.
+        glue: addresses, packed, that came along with an SRV answer, by target name.
+        names: to PTR.
+    """
+
+    outcome: Outcome
+    addresses: frozenset[bytes] = frozenset()
+    ttl: int = 0
+    complete: bool = True
+    canonical: str = ""
+    targets: tuple[Target, ...] = ()
+    glue: Mapping[str, tuple[bytes, ...]] = {}
+    names: tuple[str, ...] = ()
+
+    @property
+    def holds_all(self) -> bool:
+        """Whether nothing of what was asked for is missing: a cut SRV answer has lost glue before it loses a target."""
+        return self.complete or bool(self.glue)
+
+    def merged(self, other: Answer) -> Answer:
+        """The union of two answers to one question, each of them a part."""
+        return self._replace(
+            addresses=self.addresses | other.addresses,
+            targets=tuple(dict.fromkeys(self.targets + other.targets)),
+            glue={**self.glue, **other.glue},
+        )
+
+    @classmethod
+    def of(cls, question: Question, ips: Iterable[str], *, ttl: int = 0) -> Answer:
+        """The answer of a Service that has these Pod IPs, as CoreDNS gives it: for resolvers of your own.
+
+        Args:
+            question: what was asked; addresses of the other family are left out.
+            ips: every Pod's address; none at all is NXDOMAIN.
+            ttl: seconds.
+
+        Raises:
+            ValueError: one is no IP address.
+        """
+        packed = frozenset(map(pack_ip, ips))
+        size = {"A": 4, "AAAA": 16}.get(question.rtype)
+        asked = frozenset(ip for ip in packed if len(ip) == size)
+        if asked:
+            return cls(Outcome.FOUND, asked, ttl)
+        return cls(Outcome.NODATA if packed else Outcome.NXDOMAIN, ttl=ttl)
+
+
+class Listing(NamedTuple):
+    """What a lookup of a Service came to: every endpoint that DNS lists but oneself.
+
+    Attributes:
+        outcome: `FOUND`, `NODATA` or `NXDOMAIN`.
+        endpoints: the others, packed.
+        own: oneself, as listed.
+        ttl: seconds.
+        complete: False where DNS could not fit all.
+        samples: how many cut answers `endpoints` is the union of; 1 where complete.
+        sample_size: how many endpoints one of them holds.
+        outside: addresses that were left out, as they may not be a peer's.
+    """
+
+    outcome: Outcome
+    endpoints: Endpoints
+    own: Endpoint | None
+    ttl: int
+    complete: bool
+    samples: int = 1
+    sample_size: int = 0
+    outside: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One Pod that DNS lists; ordered by address.
+
+    Attributes:
+        ip: its address, as text.
+        port: the number given as the option `port`, or what SRV said of the port named there; else None.
+        name: the Pod's hostname where SRV gave one, as it does for a StatefulSet's governing Service; else None.
+    """
+
+    ip: str
+    port: int | None = None
+    name: str | None = None
+
+    @property
+    def ordinal(self) -> int | None:
+        """The Pod's number in its StatefulSet, read off its name: 3 for `web-3`; else None."""
+        digits = (self.name or "").rpartition("-")[2]
+        return int(digits) if digits != self.name and digits.isascii() and digits.isdigit() else None
+
+    def netloc(self, port: int | None = None) -> str:
+        """The peer as a URL's host and port (RFC 3986 section 3.2): `10.1.0.4:8080`, `[fd00::4]:8080`.
+
+        Args:
+            port: instead of the peer's own; where there is neither, the address stands alone.
+        """
+        host = f"[{self.ip}]" if ":" in self.ip else self.ip
+        port = self.port if port is None else port
+        return host if port is None else f"{host}:{port}"
+
+    def __str__(self) -> str:
+        return self.ip
+
+    def __lt__(self, other: object) -> bool:
+        return self._order() < other._order() if isinstance(other, Peer) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return self._order() <= other._order() if isinstance(other, Peer) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return self._order() > other._order() if isinstance(other, Peer) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return self._order() >= other._order() if isinstance(other, Peer) else NotImplemented
+
+    def _order(self) -> tuple[int, bytes, int, str]:
+        packed = ip_address(self.ip).packed
+        return len(packed), packed, self.port or 0, self.name or ""
+
+
+class PeerList:
+    """Packed endpoints, sorted and made into text or Peers when they are looked at, once."""
+
+    __slots__ = ("_ips", "_peers", "_sorted", "endpoints", "port")
+
+    def __init__(self, endpoints: Endpoints, port: int | None = None) -> None:
+        self.endpoints = endpoints
+        self.port = port
+        self._sorted: Sequence[Endpoint] | None = None
+        self._ips: tuple[str, ...] | None = None
+        self._peers: tuple[Peer, ...] | None = None
+
+    def sorted(self) -> Sequence[Endpoint]:
+        if self._sorted is None:
+            # Families are sorted apart, since bytes of different length do not compare as addresses do.
+            self._sorted = sorted(self.endpoints)
+            if len(set(map(len, map(address_of, self._sorted)))) > 1:
+                self._sorted.sort(key=lambda endpoint: len(address_of(endpoint)))
+        return self._sorted
+
+    def ips(self) -> tuple[str, ...]:
+        if self._ips is None:
+            self._ips = tuple(map(text_of, map(address_of, self.sorted())))
+        return self._ips
+
+    def peers(self) -> tuple[Peer, ...]:
+        if self._peers is None:
+            self._peers = tuple(map(self.peer, self.sorted()))
+        return self._peers
+
+    def peer(self, endpoint: Endpoint) -> Peer:
+        if isinstance(endpoint, bytes):
+            return Peer(text_of(endpoint), self.port)
+        packed, port, name = endpoint
+        return Peer(text_of(packed), port, name or None)
+
+
+def address_of(endpoint: Endpoint) -> bytes:
+    """The packed address of an endpoint."""
+    return endpoint if isinstance(endpoint, bytes) else endpoint[0]
+
+
+class PeerSet(Sequence[Peer]):
+    """The peers that DNS lists, sorted by address, without oneself: immutable, and cheap to hold and to compare.
+
+    Two are equal where they are of the same Service and list the same peers; how old they are does not count.
+
+    Attributes:
+        service: the Service's absolute name.
+        outcome: what DNS said when it last said anything.
+        complete: False where DNS could not fit all Pods into its answer, so that there are more.
+        stale: True where the last lookup failed, and this is what was known before.
+        ttl: seconds that DNS lets the answer be kept.
+    """
+
+    __slots__ = ("_clock", "_list", "_looked_up", "_own", "complete", "outcome", "service", "stale", "ttl")
+
+    def __init__(
+        self,
+        service: str,
+        peers: PeerList,
+        *,
+        outcome: Outcome = Outcome.PENDING,
+        own: Endpoint | None = None,
+        complete: bool = True,
+        stale: bool = False,
+        ttl: int = 0,
+        looked_up: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.service = service
+        self.outcome = outcome
+        self.complete = complete
+        self.stale = stale
+        self.ttl = ttl
+        self._list = peers
+        self._own = own
+        self._looked_up = looked_up
+        self._clock = clock
+
+    @property
+    def ips(self) -> tuple[str, ...]:
+        """Every peer's address as text, in order."""
+        return self._list.ips()
+
+    @property
+    def own(self) -> Peer | None:
+        """Oneself, as DNS lists it; None where it does not, as before a Pod is ready."""
+        return None if self._own is None else self._list.peer(self._own)
+
+    @property
+    def self_listed(self) -> bool:
+        """Whether DNS lists oneself."""
+        return self._own is not None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last lookup that brought an answer; infinite where none has."""
+        return float("inf") if self._looked_up is None else max(0.0, self._clock() - self._looked_up)
+
+    def __len__(self) -> int:
+        return len(self._list.endpoints)
+
+    def __iter__(self) -> Iterator[Peer]:
+        return iter(self._list.peers())
+
+    @overload
+    def __getitem__(self, index: int) -> Peer: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Peer, ...]: ...
+    def __getitem__(self, index: int | slice) -> Peer | tuple[Peer, ...]:
+        if isinstance(index, slice):
+            return tuple(map(self._list.peer, self._list.sorted()[index]))
+        return self._list.peer(self._list.sorted()[index])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PeerSet):
+            return NotImplemented
+        mine, theirs = self._list, other._list
+        return (self.service, mine.port, mine.endpoints) == (other.service, theirs.port, theirs.endpoints)
+
+    def __hash__(self) -> int:
+        return hash((self.service, self._list.port, self._list.endpoints))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(peer.netloc() for peer in self[:5]) + (", …" if len(self) > 5 else "")
+        marks = ("" if self.complete else ", incomplete") + (", stale" if self.stale else "")
+        return f"<PeerSet of {self.service} {self.outcome.value}: {len(self)} peers [{shown}]{marks}>"
+
+
+class Change:
+    """What became of a list: who came, who went, and everyone who is there now.
+
+    Attributes:
+        peers: the list after it.
+    """
+
+    __slots__ = ("_added", "_removed", "peers")
+
+    def __init__(self, added: PeerList, removed: PeerList, peers: PeerSet) -> None:
+        self._added = added
+        self._removed = removed
+        self.peers = peers
+
+    @property
+    def added(self) -> tuple[Peer, ...]:
+        """Who came, sorted by address."""
+        return self._added.peers()
+
+    @property
+    def removed(self) -> tuple[Peer, ...]:
+        """Who went, sorted by address."""
+        return self._removed.peers()
+
+    def __repr__(self) -> str:
+        return f"<Change: {len(self._added.endpoints)} added, {len(self._removed.endpoints)} removed, {self.peers!r}>"

@@ -1,0 +1,115 @@
+"""Peers by the name of a port: SRV says its number and each Pod's hostname (RFC 2782). No I/O.
+
+An SRV answer brings the addresses of its targets along as glue, but loses glue long before it loses targets. What is
+missing is read off the Service's own list of addresses where a target's name shows its address, or where an earlier lookup
+found it; only the rest is looked up, target by target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+
+from peerdisco import names
+from peerdisco.addresses import dashed, text_of, undashed
+from peerdisco.config import DiscoveryConfig
+from peerdisco.discovery import MOST_SAMPLES, Ask, Discovery
+from peerdisco.environment import Surroundings
+from peerdisco.errors import LookupFailed, NotHeadlessError
+from peerdisco.models import Answer, Listing, Outcome, Question, Target
+
+_NamedEndpoint = tuple[bytes, int, str]
+
+
+class NamedPortDiscovery(Discovery):
+    """A Discovery whose peers have the port that a name stands for."""
+
+    def __init__(self, config: DiscoveryConfig, surroundings: Surroundings) -> None:
+        super().__init__(config, surroundings)
+        self._located: dict[str, frozenset[bytes]] = {}
+
+    def look(self, samples: int = MOST_SAMPLES) -> Generator[Ask, Answer, Listing]:
+        """One lookup, as `Discovery.look`."""
+        question = Question(f"_{self.config.port}._tcp.{self.service}", "SRV")
+        answer, taken, size = yield from self.sampled(question, samples)
+        if answer.outcome is not Outcome.FOUND:
+            outcome = yield from self._why_none(answer.outcome)
+            return Listing(outcome, frozenset(), None, answer.ttl, complete=answer.complete)
+        targets = [target for target in answer.targets if target.port and names.is_name(target.name)]
+        if any(target.name == self.service for target in targets):
+            raise NotHeadlessError(self.service, (yield from self._cluster_ip(answer)))
+        located, all_located = yield from self._locate(targets, answer)
+        everyone = frozenset().union(*located.values())
+        own = self.own_among(everyone)
+        wanted = self.wanted(everyone)
+        outside = self.config.networks.outside(wanted)
+        endpoints = self._endpoints(targets, located, wanted - outside)
+        mine = frozenset(endpoint for endpoint in endpoints if endpoint[0] in own)
+        return Listing(
+            Outcome.FOUND,
+            endpoints - mine,
+            min(mine, default=None),
+            answer.ttl,
+            answer.holds_all and all_located,
+            taken,
+            size,
+            outside,
+        )
+
+    def _why_none(self, outcome: Outcome) -> Generator[Ask, Answer, Outcome]:
+        """A Service that is there but has no such port is NODATA; DNS says NXDOMAIN, as for one that is not there."""
+        if outcome is not Outcome.NXDOMAIN:
+            return outcome
+        try:
+            found = yield from self.find(self.service)
+        except LookupFailed:
+            return outcome
+        return Outcome.NODATA if found.addresses else outcome
+
+    def _cluster_ip(self, answer: Answer) -> Generator[Ask, Answer, str]:
+        addresses = frozenset(answer.glue.get(self.service, ()))
+        if not addresses:
+            addresses = (yield from self.find(self.service)).addresses
+        return text_of(min(addresses, key=len)) if addresses else "one address"
+
+    def _locate(
+        self, targets: Iterable[Target], answer: Answer
+    ) -> Generator[Ask, Answer, tuple[dict[str, frozenset[bytes]], bool]]:
+        """The addresses of all targets by name, and False where those of one could not be had."""
+        glue = {target.name: frozenset(answer.glue.get(target.name, ())) for target in targets}
+        if answer.complete and all(glue.values()):
+            return glue, True
+        listed = (yield from self.find(self.service)).addresses
+        fresh = frozenset().union(*glue.values())
+        located: dict[str, frozenset[bytes]] = {}
+        complete = True
+        for name, glued in glue.items():
+            known = _shown(name, listed) or glued or (self._located.get(name, frozenset()) & listed) - fresh
+            if {len(ip) for ip in known} >= {len(ip) for ip in listed} or _shown(name, listed):
+                located[name] = known
+                continue
+            try:
+                located[name] = (yield from self.find(name)).addresses
+            except LookupFailed:
+                complete = False
+        self._located = located
+        return located, complete
+
+    def _endpoints(
+        self, targets: Iterable[Target], located: dict[str, frozenset[bytes]], addresses: frozenset[bytes]
+    ) -> frozenset[_NamedEndpoint]:
+        hostnames: dict[tuple[bytes, int], str] = {}
+        for name, port in targets:
+            label, _, parent = name.partition(".")
+            for ip in located.get(name, frozenset()) & addresses:
+                hostname = label if parent == self.service and label != dashed(ip) else ""
+                # Two names for one endpoint are one peer: a hostname goes before none, and the first before others.
+                hostnames[ip, port] = min(hostnames.get((ip, port), ""), hostname, key=lambda text: (not text, text))
+        return frozenset((ip, port, hostname) for (ip, port), hostname in hostnames.items())
+
+
+def _shown(name: str, listed: frozenset[bytes]) -> frozenset[bytes]:
+    """The address that a target's name itself shows, where the Service's list does not speak against it."""
+    ip = undashed(name.partition(".")[0])
+    if ip is not None and (ip in listed or len(ip) not in {len(other) for other in listed}):
+        return frozenset((ip,))
+    return frozenset()

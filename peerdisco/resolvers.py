@@ -1,0 +1,170 @@
+"""Who answers questions: DNS (`DnsResolver`), a fixed list (`StaticResolver`), or one of your own."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from functools import partial
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+from peerdisco import io_blocking
+from peerdisco.addresses import pack_ips, text_of
+from peerdisco.config import Nameserver, parse_nameservers
+from peerdisco.environment import MACHINE, Machine, OffCluster, Surroundings
+from peerdisco.errors import Attempt, ConfigError, LookupFailed
+from peerdisco.lookup import Lookup
+from peerdisco.models import Answer, Question
+from peerdisco.sockets import Pool
+
+
+@runtime_checkable
+class Resolver(Protocol):
+    """Answers questions. A resolver of your own has this one method; `Answer.of` makes the answer from a list."""
+
+    def lookup(self, question: Question, timeout: float) -> Answer:
+        """Answers one question.
+
+        Args:
+            question: an absolute name and a type: A or AAAA for the list, and at times SRV or PTR.
+            timeout: seconds to answer in.
+
+        Raises:
+            LookupFailed: no answer was had; that nobody is there is an answer.
+        """
+
+
+@runtime_checkable
+class AsyncResolver(Protocol):
+    """Answers questions, for asyncio."""
+
+    async def alookup(self, question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
+        """Answers one question, as `Resolver.lookup` does."""
+
+
+default_resolver: ContextVar[Resolver | AsyncResolver | None] = ContextVar("peerdisco.resolver", default=None)
+"""What calls use that name no resolver; None for DNS."""
+
+
+def surroundings_of(resolver: object) -> Surroundings:
+    """Where a resolver looks from: what it brings itself, else this machine."""
+    found: Surroundings = getattr(resolver, "surroundings", MACHINE)
+    return found
+
+
+class DnsResolver:
+    """Asks nameservers: UDP, TCP where the answer did not fit (RFC 7766), again and elsewhere while there is time.
+
+    Its sockets are kept open between lookups. It may be used from many threads and event loops at once, and after a fork.
+
+    Args:
+        nameservers: `"10.96.0.10"`, `"127.0.0.1:5353"`, `"[::1]:53"`, one or several. Default: from resolv.conf.
+        resolv_conf: path of resolv.conf(5); read again when it changes.
+        machine: whose files are read.
+        clock: monotonic seconds.
+        rng: makes a number from 0 to 1.
+
+    Raises:
+        ConfigError: a nameserver is none, or resolv.conf can't be read or names none.
+    """
+
+    def __init__(
+        self,
+        nameservers: str | Iterable[str] | Iterable[Nameserver] | None = None,
+        *,
+        resolv_conf: str | os.PathLike[str] = "/etc/resolv.conf",
+        machine: Machine = MACHINE,
+        clock: Callable[[], float] = time.monotonic,
+        rng: Callable[[], float] = random.random,
+    ) -> None:
+        self.surroundings: Surroundings = machine
+        self._given = None if nameservers is None else parse_nameservers(nameservers)
+        self._resolv_conf = os.fspath(resolv_conf)
+        self._machine = machine
+        self._clock = clock
+        self._rng = rng
+        self._pool = Pool()
+        self._needs_tcp: set[Question] = set()
+        if self._given is None:
+            machine.nameservers(self._resolv_conf)
+
+    def lookup(self, question: Question, timeout: float) -> Answer:
+        """Answers one question.
+
+        Args:
+            question: an absolute name and a type.
+            timeout: seconds for everything, retries included.
+
+        Raises:
+            LookupFailed: no server answered.
+        """
+        return io_blocking.lookup(self._run(question, timeout), self._pool)
+
+    async def alookup(self, question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
+        """Answers one question, as `lookup` does, without blocking the event loop."""
+        from peerdisco import io_asyncio
+
+        return await io_asyncio.lookup(self._run(question, timeout), self._pool)
+
+    def close(self) -> None:
+        """Closes its sockets. A lookup that is under way in another thread ends at once, in RuntimeError."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, question: Question, timeout: float) -> Lookup:
+        return Lookup(
+            question,
+            self._given or self._nameservers(question),
+            timeout,
+            needs_tcp=self._needs_tcp,
+            clock=self._clock,
+            random=self._rng,
+            new_id=partial(os.urandom, 2),
+        )
+
+    def _nameservers(self, question: Question) -> tuple[Nameserver, ...]:
+        try:
+            return self._machine.nameservers(self._resolv_conf)
+        except ConfigError as error:  # it was there when this resolver was made, and may come back
+            attempt = Attempt(self._resolv_conf, "udp", "no_nameserver", error.problem)
+            raise LookupFailed(question, "no_nameserver", (attempt,)) from error
+
+
+class StaticResolver:
+    """Answers every question for addresses with the same list: for running outside a cluster.
+
+    Nothing of a cluster is expected around it: the namespace is `default`, the cluster domain `cluster.local`.
+
+    Args:
+        ips: every replica's address, one's own too; text with commas or blanks between them, or an iterable.
+
+    Raises:
+        ConfigError: one is no IP address, or there are none.
+    """
+
+    surroundings: Surroundings = OffCluster()
+
+    def __init__(self, ips: str | Iterable[str]) -> None:
+        text = ips if isinstance(ips, str) else ",".join(map(str, ips))
+        try:
+            self._ips = tuple(map(text_of, pack_ips(text)))
+        except ValueError as error:
+            raise ConfigError("ips", ips, str(error)) from error
+
+    def lookup(self, question: Question, timeout: float) -> Answer:  # noqa: ARG002 - it answers at once
+        """Answers one question."""
+        return Answer.of(question, self._ips)
+
+    async def alookup(self, question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
+        """Answers one question."""
+        return self.lookup(question, timeout)

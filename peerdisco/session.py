@@ -1,0 +1,97 @@
+"""One Service and whom to ask about it: what the one-shot call and the watcher share, in both worlds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from peerdisco.config import DiscoveryConfig, Options
+from peerdisco.discovery import Ask, Discovery
+from peerdisco.errors import ConfigError, LookupFailed
+from peerdisco.logs import States, log, states_of
+from peerdisco.models import Listing, PeerList, PeerSet, Question
+from peerdisco.named_ports import NamedPortDiscovery
+from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, default_resolver, surroundings_of
+
+_one_shots: dict[str, States] = {}
+
+
+class Session:
+    """A Service, the resolver that is asked about it, and the time that a lookup may take.
+
+    Args:
+        service: the Service, or the whole config.
+        resolver: whom to ask; None for the default.
+        options: as for `DiscoveryConfig`.
+        method: what the resolver must have.
+        clock: monotonic seconds.
+
+    Raises:
+        ConfigError: an option, the surroundings or the resolver can't be right.
+    """
+
+    def __init__(
+        self,
+        service: str | DiscoveryConfig,
+        resolver: Resolver | AsyncResolver | None,
+        options: Options,
+        method: Literal["lookup", "alookup"],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = DiscoveryConfig.of(service, options)
+        self._own_resolver: DnsResolver | None = None
+        chosen = resolver if resolver is not None else default_resolver.get()
+        if chosen is None:
+            config = self.config
+            chosen = self._own_resolver = DnsResolver(config.servers, resolv_conf=config.resolv_conf, clock=clock)
+        ask = getattr(chosen, method, None)
+        if ask is None:
+            raise ConfigError("resolver", chosen, f"has no method `{method}`")
+        self.ask: Callable[[Question, float], Any] = ask
+        kind = NamedPortDiscovery if isinstance(self.config.port, str) else Discovery
+        self.discovery = kind(self.config, surroundings_of(chosen))
+        self.clock = clock
+
+    @property
+    def service(self) -> str:
+        """The Service's absolute name."""
+        return self.discovery.service
+
+    def deadline(self) -> float:
+        """When a lookup that begins now must have ended."""
+        return self.clock() + self.config.timeout
+
+    def seconds(self, ask: Ask, deadline: float) -> float:
+        """How long a question may take.
+
+        Raises:
+            LookupFailed: no time is left.
+        """
+        left = deadline - self.clock()
+        if left <= 0:
+            raise LookupFailed(ask.question, "timeout")
+        return left * ask.share
+
+    def peers(self, listing: Listing) -> PeerSet:
+        """What a single lookup came to."""
+        states = states_of(listing)
+        if states or self.service in _one_shots:
+            _one_shots.setdefault(self.service, States(self.service)).now(states)
+        log.debug("%s: %s, %d others", self.service, listing.outcome.value, len(listing.endpoints))
+        port = self.config.port
+        return PeerSet(
+            self.service,
+            PeerList(listing.endpoints, port if isinstance(port, int) else None),
+            outcome=listing.outcome,
+            own=listing.own,
+            complete=listing.complete,
+            ttl=listing.ttl,
+            looked_up=self.clock(),
+            clock=self.clock,
+        )
+
+    def close(self) -> None:
+        """Closes what this session opened; a resolver that was given stays as it is."""
+        if self._own_resolver is not None:
+            self._own_resolver.close()

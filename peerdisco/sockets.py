@@ -1,0 +1,108 @@
+"""Sockets to nameservers, kept open between lookups and shared by threads and asyncio alike.
+
+A connected UDP socket hears at once that nothing listens, and the kernel drops what comes from anyone else. A TCP
+connection takes any number of questions until the server closes it, as CoreDNS does after 10 idle seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+
+from peerdisco.config import Nameserver
+
+_MOST_IDLE = 2
+
+
+class Pool:
+    """Sockets that wait for their next use, by server and transport."""
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+        self._idle: dict[tuple[Nameserver, str], list[socket.socket]] = {}
+        self._busy: set[socket.socket] = set()
+        self._pid = os.getpid()
+
+    def take(self, server: Nameserver, transport: str) -> socket.socket | None:
+        """A socket that is connected already, if there is one that still can be used."""
+        self.check()
+        if self._pid != os.getpid():
+            self._forget_parent()
+        idle = self._idle.get((server, transport))
+        while idle:
+            try:
+                sock = idle.pop()
+            except IndexError:  # another thread was faster
+                return None
+            if transport == "tcp" and _has_something_to_read(sock):
+                sock.close()  # the server has closed it; nothing else comes unasked
+                continue
+            self._busy.add(sock)
+            return sock
+        return None
+
+    def open(self, server: Nameserver, transport: str) -> socket.socket:
+        """A new socket; a UDP one is connected."""
+        family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+        sock = socket.socket(family, kind)
+        self._busy.add(sock)
+        try:
+            sock.settimeout(0)
+            if transport == "udp":
+                sock.connect(server)
+        except OSError:
+            self.drop(sock)
+            raise
+        return sock
+
+    def keep(self, sock: socket.socket, server: Nameserver, transport: str) -> None:
+        """Takes a socket back whose last exchange went well."""
+        self._busy.discard(sock)
+        idle = self._idle.setdefault((server, transport), [])
+        if self._closed.is_set() or len(idle) >= _MOST_IDLE:
+            sock.close()
+        else:
+            idle.append(sock)
+
+    def drop(self, sock: socket.socket) -> None:
+        """Closes a socket: a late reply must not be taken for the next one."""
+        self._busy.discard(sock)
+        sock.close()
+
+    def sleep(self, seconds: float) -> None:
+        """Waits; not longer than the pool is open."""
+        self._closed.wait(seconds)
+
+    def check(self) -> None:
+        """Raises RuntimeError once the pool is closed."""
+        if self._closed.is_set():
+            raise RuntimeError("the resolver is closed")
+
+    def close(self) -> None:
+        """Closes every socket; a thread that waits for a reply wakes up and finds the pool closed."""
+        self._closed.set()
+        for sock in list(self._busy):
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:  # not connected yet, or closed by its user in between
+                continue
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
+
+    def _forget_parent(self) -> None:
+        """After a fork the sockets are the parent's too, so that its replies could land here."""
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
+        self._busy = set()
+        self._pid = os.getpid()
+
+
+def _has_something_to_read(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,248 @@
+"""A question's bytes, and the meaning of a reply's (RFC 1035 section 4, RFC 6891).
+
+Laws of this module:
+
+- Bytes in, meaning out; nothing here waits, retries or remembers.
+- A plain list of addresses is read straight from the bytes, since dnspython needs 35 µs for each record; everything else
+  goes through dnspython. Both say the same of the same bytes, whatever they are.
+- Whatever cannot be read is a `MalformedReply`, never a guess.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from typing import NamedTuple
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from peerdisco.models import Answer, Outcome, Question, Target
+
+UDP_PAYLOAD = 1232
+"""Bytes that a UDP reply may have: what passes every path in one piece (https://www.dnsflagday.net/2020/)."""
+
+_RECURSION_DESIRED = 0x0100
+_OPT = struct.pack("!BHHIH", 0, 41, UDP_PAYLOAD, 0, 0)
+_TYPES = {"A": 1, "PTR": 12, "AAAA": 28, "SRV": 33}
+_ADDRESS_SIZE = {"A": 4, "AAAA": 16}
+_IN = 1
+_HEADER = struct.Struct("!HHHHHH")
+_RECORD = struct.Struct("!HHIH")
+_POINTER_TO_QUESTION = b"\xc0\x0c"
+_LARGEST_TTL = 0x7FFFFFFF
+# Replies that may leave the question out: the server did not come so far as to read it.
+_BARE_RCODES = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
+
+
+class MalformedReply(Exception):  # noqa: N818 - it never leaves the package
+    """The bytes are no DNS message, or one that contradicts itself."""
+
+
+class Reply(NamedTuple):
+    """What a reply says.
+
+    Attributes:
+        rcode: its response code, as text.
+        answer: what it says to the question; of no worth where `rcode` is neither `NOERROR` nor `NXDOMAIN`.
+        dangling: the name that the reply's CNAME chain ends in without saying more; else empty.
+    """
+
+    rcode: str
+    answer: Answer
+    dangling: str = ""
+
+
+@lru_cache(maxsize=4096)
+def encode(question: Question) -> bytes:
+    """The bytes of a question, with id 0; EDNS announces room for `UDP_PAYLOAD` bytes."""
+    chain = question.name.removesuffix(".").split(".")
+    name = b"".join(bytes((len(label),)) + label.encode("ascii") for label in chain) + b"\0"
+    return (
+        _HEADER.pack(0, _RECURSION_DESIRED, 1, 0, 0, 1) + name + struct.pack("!HH", _TYPES[question.rtype], _IN) + _OPT
+    )
+
+
+def fits(asked: bytes, reply: bytes) -> bool:
+    """Whether `reply` is one to the message `asked`: same id and question, and a response."""
+    if len(reply) < _HEADER.size or reply[:2] != asked[:2] or not reply[2] & 0x80 or reply[2] & 0x78:
+        return False
+    if reply[4:6] == b"\0\0":
+        return reply[3] & 0xF in _BARE_RCODES
+    question = asked[_HEADER.size : -len(_OPT)]
+    # Lengths of labels are below every letter, so that lower() leaves them alone.
+    return reply[4:6] == b"\0\1" and reply[_HEADER.size :][: len(question)].lower() == question
+
+
+def framed(message: bytes) -> bytes:
+    """A message as TCP carries it (RFC 1035 section 4.2.2)."""
+    return len(message).to_bytes(2) + message
+
+
+class TcpReply:
+    """Puts the reply to a message together from what TCP brings, piece by piece."""
+
+    def __init__(self, asked: bytes) -> None:
+        self._asked = asked
+        self._data = b""
+
+    def feed(self, data: bytes) -> bytes | None:
+        """The reply, once it is whole; until then None.
+
+        Raises:
+            ConnectionResetError: there is nothing more to come.
+        """
+        if not data:
+            raise ConnectionResetError("the server closed the connection without a reply")
+        self._data += data
+        while len(self._data) >= 2 and len(self._data) >= (end := 2 + int.from_bytes(self._data[:2])):
+            reply, self._data = self._data[2:end], self._data[end:]
+            if fits(self._asked, reply):
+                return reply
+        return None
+
+
+def is_truncated(reply: bytes) -> bool:
+    """Whether the server could not fit all into this reply (the TC bit)."""
+    return bool(reply[2] & 0x02)
+
+
+def read(asked: bytes, reply: bytes, question: Question) -> Reply:
+    """What a reply that `fits` says.
+
+    Raises:
+        MalformedReply: it can't be read.
+    """
+    return _read_addresses(asked, reply, question) or _read_any(reply)
+
+
+def _read_addresses(asked: bytes, reply: bytes, question: Question) -> Reply | None:
+    """Reads a plain list of addresses: no alias, no authority, nothing more but EDNS; None where it is anything else."""
+    size = _ADDRESS_SIZE.get(question.rtype)
+    _, flags, questions, count, authority, additional = _HEADER.unpack_from(reply)
+    if size is None or flags & 0xF or questions != 1 or not count or authority or additional > 1:
+        return None
+    start = len(asked) - len(_OPT)
+    name = asked[_HEADER.size : start - 4]
+    found = _read_uniform(reply, start, count, size, name) or _read_records(reply, start, count, size, name)
+    if found is None:
+        return None
+    addresses, ttl, end = found
+    if not (_is_plain_opt(reply, end) if additional else end == len(reply)):
+        return None
+    return Reply("NOERROR", Answer(Outcome.FOUND, addresses, ttl, not is_truncated(reply)))
+
+
+def _read_uniform(
+    reply: bytes, start: int, count: int, size: int, name: bytes
+) -> tuple[frozenset[bytes], int, int] | None:
+    """Reads records that are alike up to their address, all at once."""
+    owner = len(_POINTER_TO_QUESTION if reply.startswith(_POINTER_TO_QUESTION, start) else name)
+    head = reply[start : start + owner + _RECORD.size]
+    ttl = _ttl_of(head, owner, size, name)
+    if ttl is None:
+        return None
+    end = start + count * (len(head) + size)
+    # If each piece between two heads has the size of an address, the heads stand exactly where records begin.
+    first, *addresses = reply[start:end].split(head)
+    if first or len(addresses) != count or set(map(len, addresses)) != {size}:
+        return None
+    return frozenset(addresses), ttl, end
+
+
+def _read_records(
+    reply: bytes, start: int, count: int, size: int, name: bytes
+) -> tuple[frozenset[bytes], int, int] | None:
+    """Reads records one by one, as some have TTLs or owners written differently."""
+    addresses = set()
+    least = _LARGEST_TTL
+    position = start
+    for _ in range(count):
+        owner = len(_POINTER_TO_QUESTION if reply.startswith(_POINTER_TO_QUESTION, position) else name)
+        data = position + owner + _RECORD.size
+        ttl = _ttl_of(reply[position:data], owner, size, name)
+        position = data + size
+        if ttl is None or position > len(reply):
+            return None
+        least = min(least, ttl)
+        addresses.add(reply[data:position])
+    return frozenset(addresses), least, position
+
+
+def _ttl_of(head: bytes, owner: int, size: int, name: bytes) -> int | None:
+    """The TTL that a record's head gives; None where it is no head of an address record of that name."""
+    if len(head) != owner + _RECORD.size:
+        return None
+    rtype, rclass, ttl, length = _RECORD.unpack_from(head, owner)
+    if _ADDRESS_TYPES[size] != rtype or rclass != _IN or length != size or ttl > _LARGEST_TTL:
+        return None
+    return ttl if head.startswith(_POINTER_TO_QUESTION) or head[:owner].lower() == name else None
+
+
+_ADDRESS_TYPES = {size: _TYPES[rtype] for rtype, size in _ADDRESS_SIZE.items()}
+
+
+def _is_plain_opt(reply: bytes, start: int) -> bool:
+    """Whether the reply ends in an EDNS record without options, extended rcode or version."""
+    opt = reply[start:]
+    return len(opt) == len(_OPT) and opt[:3] == _OPT[:3] and opt[5:7] == b"\0\0" and opt[9:] == b"\0\0"
+
+
+def _read_any(reply: bytes) -> Reply:
+    try:
+        message = dns.message.from_wire(reply)
+        if not isinstance(message, dns.message.QueryMessage):
+            raise MalformedReply("is no reply to a query")
+        rcode = dns.rcode.to_text(message.rcode())
+        if message.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            return Reply(rcode, Answer(Outcome.NODATA))
+        chain = message.resolve_chaining()
+    except (dns.exception.DNSException, ValueError) as error:
+        raise MalformedReply(str(error) or type(error).__name__) from error
+    ttl = min(chain.minimum_ttl, _LARGEST_TTL)
+    canonical = _text(chain.canonical_name) if chain.cnames else ""
+    complete = not is_truncated(reply)
+    if chain.answer is not None:
+        return Reply(rcode, _meaning(chain.answer, message, ttl, canonical, complete=complete))
+    if message.rcode() == dns.rcode.NXDOMAIN:
+        return Reply(rcode, Answer(Outcome.NXDOMAIN, ttl=ttl, canonical=canonical))
+    if _has(message, dns.rdatatype.NS) and not _has(message, dns.rdatatype.SOA):
+        raise MalformedReply("refers to another server instead of answering")
+    dangling = "" if _has(message, dns.rdatatype.SOA) else canonical
+    return Reply(rcode, Answer(Outcome.NODATA, ttl=ttl, canonical=canonical, complete=complete), dangling)
+
+
+def _meaning(
+    rrset: dns.rrset.RRset, message: dns.message.Message, ttl: int, canonical: str, *, complete: bool
+) -> Answer:
+    answer = Answer(Outcome.FOUND, ttl=ttl, canonical=canonical, complete=complete)
+    match dns.rdatatype.to_text(rrset.rdtype):
+        case "A" | "AAAA":
+            return answer._replace(addresses=frozenset(rdata.to_wire() for rdata in rrset))
+        case "SRV":
+            targets = tuple(Target(_text(rdata.target), rdata.port) for rdata in rrset)
+            return answer._replace(targets=targets, glue=_glue(message))
+        case _:
+            return answer._replace(names=tuple(_text(rdata.target) for rdata in rrset))
+
+
+def _glue(message: dns.message.Message) -> dict[str, tuple[bytes, ...]]:
+    glue: dict[str, tuple[bytes, ...]] = {}
+    for rrset in message.additional:
+        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            name = _text(rrset.name)
+            glue[name] = glue.get(name, ()) + tuple(rdata.to_wire() for rdata in rrset)
+    return glue
+
+
+def _has(message: dns.message.Message, rdtype: dns.rdatatype.RdataType) -> bool:
+    return any(rrset.rdtype == rdtype for rrset in message.authority)
+
+
+def _text(name: dns.name.Name) -> str:
+    return name.canonicalize().to_text()

@@ -1,0 +1,1 @@
+"""Tests against a real CoreDNS, which reads a stub of the Kubernetes API server."""

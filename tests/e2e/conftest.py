@@ -1,0 +1,59 @@
+"""Builds CoreDNS where these tests run, or says why they don't; starts it for them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.api_server import ApiServer
+from tests.e2e.coredns import CoreDNS, CoreDNSUnavailable, binary, corefile
+
+HERE = Path(__file__).parent
+FOUND = pytest.StashKey[Path | str]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("e2e")
+
+
+# Not in a fixture: a build takes longer than one test may.
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Find or build the binary before the first test, if any test needs it."""
+    config = session.config
+    if config.option.collectonly or not any(HERE in item.path.parents for item in session.items):
+        return
+    capture = config.pluginmanager.getplugin("capturemanager")
+    try:
+        with capture.global_and_fixture_disabled():
+            config.stash[FOUND] = binary(fetch_go=config.getoption("--require-coredns"))
+    except CoreDNSUnavailable as reason:
+        config.stash[FOUND] = str(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coredns_binary(pytestconfig: pytest.Config) -> Path:
+    """The CoreDNS to start."""
+    found = pytestconfig.stash[FOUND]
+    if isinstance(found, Path):
+        return found
+    if pytestconfig.getoption("--require-coredns"):
+        pytest.fail(found, pytrace=False)
+    pytest.skip(found)
+
+
+@pytest.fixture
+def api() -> Iterator[ApiServer]:
+    """A stub of the Kubernetes API server, in which nothing is declared yet."""
+    with ApiServer() as server:
+        yield server
+
+
+@pytest.fixture
+def coredns(coredns_binary: Path, api: ApiServer) -> Iterator[CoreDNS]:
+    """A CoreDNS that serves what `api` declares, without a cache."""
+    with CoreDNS(coredns_binary, corefile(api.url)) as server:
+        yield server

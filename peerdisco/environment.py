@@ -221,22 +221,32 @@ MACHINE = Machine()
 
 
 class OffCluster:
-    """Surroundings without a cluster: namespace `default`, domain `cluster.local`.
+    """Surroundings without a cluster.
 
     Args:
         own_ips: one's own addresses, packed; None to find them as on any machine.
+        namespace: of a Service that is named without one.
+        cluster_domain: the DNS domain to make names with.
     """
 
-    def __init__(self, own_ips: tuple[bytes, ...] | None = None) -> None:
+    def __init__(
+        self,
+        own_ips: tuple[bytes, ...] | None = None,
+        *,
+        namespace: str = "default",
+        cluster_domain: str = DEFAULT_DOMAIN,
+    ) -> None:
         self._own_ips = own_ips
+        self._namespace = namespace
+        self._cluster_domain = cluster_domain
 
     def namespace(self, config: DiscoveryConfig) -> str:
-        """As configured, else `default`."""
-        return config.namespace or "default"
+        """As configured, else as this object was told."""
+        return config.namespace or self._namespace
 
     def cluster_domain(self, config: DiscoveryConfig) -> str:
-        """As configured, else `cluster.local`."""
-        return config.cluster_domain or DEFAULT_DOMAIN
+        """As configured, else as this object was told."""
+        return config.cluster_domain or self._cluster_domain
 
     def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
         """As configured, else as this object was told."""

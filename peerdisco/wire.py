@@ -40,7 +40,7 @@ _LARGEST_TTL = 0x7FFFFFFF
 _BARE_RCODES = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
 
 
-class MalformedReply(Exception):  # noqa: N818 - it never leaves the package
+class MalformedReply(Exception):
     """The bytes are no DNS message, or one that contradicts itself."""
 
 

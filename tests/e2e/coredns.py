@@ -206,5 +206,9 @@ def settled(coredns: CoreDNS, api: ApiServer) -> None:
         reply = dns.query.udp(question, HOST, port=coredns.port, timeout=DEADLINE)
         return bool(reply.answer)
 
-    _poll(seen, f"CoreDNS has not seen {namespace}:\n{coredns.log}")
+    try:
+        _poll(seen, f"CoreDNS has not seen {namespace}")
+    except BaseException as error:
+        error.add_note(coredns.log)
+        raise
     api.delete("marker", namespace=namespace)

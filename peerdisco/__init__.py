@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 from peerdisco._version import __version__
 from peerdisco.config import DiscoveryConfig
 from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDiscoError, PeersNotReady
-from peerdisco.models import Answer, Change, Outcome, Peer, PeerSet, Question
+from peerdisco.models import Answer, Change, Outcome, Peer, PeerSet, Question, Status
 from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, StaticResolver
-from peerdisco.sync import discover_peers
+from peerdisco.sync import PeerWatcher, discover_peers
 
 if TYPE_CHECKING:
-    from peerdisco.aio import adiscover_peers
+    from peerdisco.aio import AsyncPeerWatcher, adiscover_peers
 
 __all__ = [
     "Answer",
+    "AsyncPeerWatcher",
     "AsyncResolver",
     "Change",
     "ConfigError",
@@ -33,16 +34,18 @@ __all__ = [
     "Peer",
     "PeerDiscoError",
     "PeerSet",
+    "PeerWatcher",
     "PeersNotReady",
     "Question",
     "Resolver",
     "StaticResolver",
+    "Status",
     "__version__",
     "adiscover_peers",
     "discover_peers",
 ]
 
-_ASYNC = {"adiscover_peers"}
+_ASYNC = {"AsyncPeerWatcher", "adiscover_peers"}
 
 
 def __getattr__(name: str) -> object:

@@ -97,10 +97,13 @@ def _within(packed: bytes, networks: Iterable[IPv4Network | IPv6Network]) -> boo
 
 def _no_unicast(packed: bytes) -> bool:
     address = ip_address(packed)
+    # An IPv4-mapped address is judged by what it means; not every Python does so by itself.
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
     return (
         address.is_loopback
         or address.is_link_local
         or address.is_multicast
         or address.is_unspecified
-        or packed == b"\xff\xff\xff\xff"
+        or address.packed == b"\xff\xff\xff\xff"
     )

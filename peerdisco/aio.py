@@ -1,16 +1,24 @@
-"""Discovery for asyncio: `adiscover_peers`."""
+"""Discovery for asyncio: `adiscover_peers` and `AsyncPeerWatcher`."""
 
 from __future__ import annotations
 
-from typing import Unpack
+import asyncio
+import contextlib
+import random
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import TracebackType
+from typing import Self, Unpack
 
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.discovery import MOST_SAMPLES, Ask
-from peerdisco.errors import LookupFailed
+from peerdisco.errors import LookupFailed, PeerDiscoError
 from peerdisco.io_asyncio import drive
-from peerdisco.models import Answer, Listing, PeerSet
+from peerdisco.logs import log
+from peerdisco.models import Answer, Change, Listing, PeerSet, Status
 from peerdisco.resolvers import AsyncResolver
 from peerdisco.session import Session
+from peerdisco.watching import Callback, Reader, Watch, check_wait
 
 
 async def adiscover_peers(
@@ -36,3 +44,230 @@ async def look(session: Session, samples: int = MOST_SAMPLES) -> Listing:
         return answer
 
     return await drive(session.discovery.look(samples), perform, LookupFailed)
+
+
+class AsyncPeerWatcher:
+    """Keeps the list of a headless Service's Pods current, in an asyncio task.
+
+    ```python
+    async with AsyncPeerWatcher("test-cs-svc") as watcher:
+        await watcher.wait_for(2, timeout=60)
+        async for change in watcher.changes(): ...
+    ```
+
+    It belongs to the event loop in which it is started, and stops when nobody holds it any more.
+
+    Args:
+        service: `svc`, `svc.ns`, `svc.ns.svc`, a full name with or without the final dot, or a `DiscoveryConfig`.
+        resolver: answers instead of DNS.
+        options: as in `DiscoveryConfig`.
+
+    Raises:
+        ConfigError: an option can't be right, or the surroundings do not say enough.
+    """
+
+    def __init__(
+        self, service: str | DiscoveryConfig, *, resolver: AsyncResolver | None = None, **options: Unpack[Options]
+    ) -> None:
+        self._engine = _Engine(Session(service, resolver, options, "alookup"))
+        self._watch = self._engine.watch
+        weakref.finalize(self, self._engine.forget).atexit = False
+
+    @property
+    def peers(self) -> PeerSet:
+        """Everyone but oneself, as last known: an immutable snapshot, never a lookup, never a wait.
+
+        Before the first lookup has ended, and before `start`, it is empty and its outcome is `PENDING`.
+        """
+        return self._watch.roster.peers
+
+    @property
+    def status(self) -> Status:
+        """How the watcher is doing."""
+        return self._watch.status()
+
+    def start(self) -> Self:
+        """Starts the task; a second call changes nothing.
+
+        Raises:
+            RuntimeError: the watcher is closed, no event loop runs, or it runs in another one.
+        """
+        self._watch.check_open()
+        if self._watch.running:
+            self._engine.check_loop()
+        else:
+            self._engine.start()
+        return self
+
+    async def aclose(self) -> None:
+        """Stops, even in the middle of a lookup; a second call changes nothing.
+
+        Raises:
+            RuntimeError: it runs in another event loop.
+        """
+        await self._engine.stop()
+
+    async def refresh(self) -> PeerSet:
+        """Looks up now, whatever the schedule says, and returns the list.
+
+        Raises:
+            LookupFailed: DNS could not say; the list stays.
+            NotHeadlessError: the Service has a ClusterIP; the list stays.
+            RuntimeError: the watcher is closed, or runs in another event loop.
+        """
+        self._watch.check_open()
+        self._engine.check_loop()
+        await self._engine.look()
+        return self.peers
+
+    async def wait_for(self, count: int = 1, *, timeout: float | None = None, stable_for: float = 0) -> PeerSet:  # noqa: ASYNC109 - as in PeerWatcher
+        """Waits until DNS lists so many peers, oneself not counted.
+
+        Args:
+            count: how many at least; 0 waits for the first answer alone.
+            timeout: seconds; None waits as long as it takes.
+            stable_for: seconds that the list must have been the same.
+
+        Raises:
+            PeersNotReady: they are not there in time, or the watcher was closed; the message says the likeliest cause.
+            ConfigError: an argument can't be right.
+            RuntimeError: the watcher does not run, or runs in another event loop.
+        """
+        check_wait(count, timeout, stable_for)
+        self._watch.check_running()
+        self._engine.check_loop()
+        with self._engine.listening() as pause:
+            waits = self._watch.waits(count, timeout, stable_for)
+            self._engine.wake.set()
+            return await drive(waits, pause, ())
+
+    def changes(self) -> AsyncIterator[Change]:
+        """Everything that happens to the list: first everyone who is listed already, then each change, until closed.
+
+        Who takes their time gets what happened meanwhile as one change.
+
+        Raises:
+            RuntimeError: the watcher does not run, or runs in another event loop.
+        """
+        self._watch.check_running()
+        self._engine.check_loop()
+        return self._changes()
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]:
+        """Has `callback` called with each Change, first with everyone who is listed already, in the event loop.
+
+        An error that it raises is logged.
+
+        Returns:
+            A call that ends it.
+        """
+        unsubscribe = self._watch.subscribe(callback)
+        self._engine.wake.set()
+        return unsubscribe
+
+    async def __aenter__(self) -> Self:
+        return self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _changes(self) -> AsyncIterator[Change]:
+        reader = Reader()
+        with self._engine.listening() as pause:
+            while not self._watch.stopping:
+                change = reader.catch_up(self.peers)
+                if change is None:
+                    await pause(None)
+                else:
+                    yield change
+
+
+class _Engine:
+    """What runs in the task. It does not hold the watcher, so that a forgotten one can be collected, and stops this."""
+
+    def __init__(self, session: Session) -> None:
+        self.watch = Watch(session, random.random)
+        self.wake = asyncio.Event()
+        self._session = session
+        self._listeners = {self.wake}
+        self._one_at_a_time = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run(), name=f"peerdisco {self._session.service}")
+        self.watch.running = True
+
+    async def stop(self) -> None:
+        if self._task is not None and not self._task.done():
+            self.check_loop()
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self._end()
+
+    def forget(self) -> None:
+        if self._task is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def check_loop(self) -> None:
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            raise RuntimeError("the watcher runs in another event loop; make one for each")
+
+    async def look(self) -> None:
+        async with self._one_at_a_time:
+            self.watch.expire()
+            try:
+                listing = await look(self._session, self.watch.roster.samples)
+            except Exception as error:
+                self.watch.failed(error)
+                raise
+            else:
+                self.watch.found(listing)
+            finally:
+                self._announce()
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Callable[[float | None], Awaitable[None]]]:
+        """Gives a pause that ends early when something happens."""
+        wake = asyncio.Event()
+        self._listeners.add(wake)
+
+        async def pause(seconds: float | None) -> None:
+            await self._session.clock.await_(wake, seconds)
+            wake.clear()
+
+        try:
+            yield pause
+        finally:
+            self._listeners.discard(wake)
+
+    def _end(self) -> None:
+        self.watch.stopping = True
+        self._session.close()
+        self._announce()
+
+    def _announce(self) -> None:
+        for wake in tuple(self._listeners):
+            wake.set()
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                if self.watch.due_in() <= 0:
+                    await self._look_on_schedule()
+                self.watch.deliver()
+                await self._session.clock.await_(self.wake, self.watch.due_in())
+                self.wake.clear()
+        finally:
+            self._end()
+
+    async def _look_on_schedule(self) -> None:
+        try:
+            await self.look()
+        except PeerDiscoError:
+            return  # the roster knows, and the log says it once
+        except Exception:  # noqa: BLE001 - whatever a resolver of one's own raises, the watcher goes on
+            log.exception("%s: the resolver raised", self._session.service)

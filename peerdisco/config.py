@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
 from ipaddress import ip_address, ip_network
-from pathlib import PurePath
 from typing import Annotated, Literal, NamedTuple, Self, TypedDict, Unpack, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -20,8 +19,12 @@ Family = Literal["auto", "ipv4", "ipv6", "both"]
 DNS_PORT = 53
 _DAY = 86_400.0
 _PREFIX = "PEERDISCO_"
-# What the kubelet sets in every Pod of a namespace that has a Service called `peerdisco`.
-_SERVICE_LINK = re.compile(r"PEERDISCO_(SERVICE_(HOST|PORT.*)|PORT_.*)")
+_BRACKETED = re.compile(r"\[([^]]*)](?::(.+))?")
+# What the kubelet sets, with its value, in every Pod of a namespace that has a Service called `peerdisco` or
+# `peerdisco-…`.
+_SERVICE_LINK = re.compile(
+    r"PEERDISCO_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)=.*|PEERDISCO_(\w+_)?PORT=\w+://.*"
+)
 
 
 class Options(TypedDict, total=False):
@@ -58,9 +61,8 @@ class Nameserver(NamedTuple):
             ValueError: it is none of these.
         """
         host, port = text, str(DNS_PORT)
-        if text.startswith("["):
-            host, _, port = text[1:].partition("]")
-            port = port.removeprefix(":") if port else str(DNS_PORT)
+        if bracketed := _BRACKETED.fullmatch(text):
+            host, port = bracketed[1], bracketed[2] or port
         elif text.count(":") == 1:
             host, port = text.split(":")
         if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
@@ -104,7 +106,7 @@ def _each(check: Callable[[str], str]) -> BeforeValidator:
 
 
 def _number(value: object) -> object:
-    if isinstance(value, bool):
+    if isinstance(value, (bool, bytes)):
         raise ValueError("must be a number")  # noqa: TRY004 - pydantic collects ValueErrors
     return value
 
@@ -121,7 +123,7 @@ def _checked_port(value: object) -> object:
 
 
 def _path(value: object) -> object:
-    return str(value) if isinstance(value, PurePath) else value
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=_DAY, allow_inf_nan=False)]
@@ -206,14 +208,20 @@ class DiscoveryConfig(BaseModel):
         given = {
             key.removeprefix(_PREFIX).lower(): value
             for key, value in environ.items()
-            if key.startswith(_PREFIX) and value and not _SERVICE_LINK.fullmatch(key)
+            if key.startswith(_PREFIX) and value and not _SERVICE_LINK.fullmatch(f"{key}={value}")
         }
         try:
             return cls(given.pop("service", ""), **cast("Options", given))
         except ConfigError as error:
             key = _PREFIX + error.key.upper()
-            problem = error.problem if key in environ else "is not set; give the headless Service's name"
-            raise ConfigError(key, environ.get(key, ""), problem) from None
+            unset = key == "PEERDISCO_SERVICE" and not environ.get(key)
+            problem = "is not set; give the headless Service's name" if unset else error.problem
+            raise ConfigError(key, environ.get(key, error.value), problem) from None
+
+    @property
+    def port_number(self) -> int | None:
+        """`port`, where it is a number."""
+        return self.port if isinstance(self.port, int) else None
 
     @cached_property
     def own(self) -> tuple[bytes, ...] | None:

@@ -117,7 +117,7 @@ class Machine:
             ConfigError: it can't be read, or is no resolv.conf.
         """
         try:
-            found = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, and this is every lookup's
+            found = _stat(path)
             if not stat.S_ISREG(found.st_mode):
                 raise ConfigError("resolv_conf", path, "is no regular file")
             if found.st_size > _LARGEST_RESOLV_CONF:
@@ -271,6 +271,13 @@ def _nameserver(text: str) -> tuple[Nameserver, ...]:
         return ()
 
 
+def _stat(path: str) -> os.stat_result:
+    try:
+        return os.stat(path)  # noqa: PTH116 - a Path costs more than the call, and this is every lookup's
+    except ValueError as error:
+        raise ConfigError("resolv_conf", path, f"is no path: {error}") from error
+
+
 def _read(path: str) -> ResolvConf:
     with Path(path).open("rb") as file:
         raw = file.read(_LARGEST_RESOLV_CONF)
@@ -294,9 +301,9 @@ def _proc_addresses(proc_net: Path) -> Iterator[bytes]:
 
 def _can_bind(packed: bytes) -> bool:
     family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.bind((socket.inet_ntop(family, packed), 0))
-        except OSError:
-            return False
+    except OSError:  # also where the machine has no such family
+        return False
     return True

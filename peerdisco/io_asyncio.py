@@ -23,7 +23,7 @@ _Result = TypeVar("_Result")
 async def drive(
     steps: Generator[_Wanted, _Given, _Result],
     perform: Callable[[_Wanted], Awaitable[_Given]],
-    failure: type[Exception],
+    failure: type[Exception] | tuple[()],
 ) -> _Result:
     """Does what a generator asks for, and hands back what comes of it; a `failure` is thrown in."""
     try:
@@ -65,33 +65,38 @@ async def exchange(wanted: Exchange, pool: Pool) -> bytes:
     is_new = sock is None
     sock = sock or pool.open(server, transport)
     try:
-        sock.settimeout(0)
         async with asyncio.timeout(timeout):
             if transport == "udp":
-                reply = await _over_udp(sock, message)
+                reply = await _over_udp(sock, message, pool)
             else:
                 if is_new:
                     await asyncio.get_running_loop().sock_connect(sock, server)
-                reply = await _over_tcp(sock, message)
+                reply = await _over_tcp(sock, message, pool)
     except BaseException:
-        pool.drop(sock)
+        sock.close()
         raise
     pool.keep(sock, server, transport)
     return reply
 
 
-async def _over_udp(sock: socket.socket, message: bytes) -> bytes:
+async def _over_udp(sock: socket.socket, message: bytes, pool: Pool) -> bytes:
     loop = asyncio.get_running_loop()
     sock.send(message)
-    while not wire.fits(message, reply := await loop.sock_recv(sock, 65535)):
-        pass
+    while not wire.fits(message, reply := await loop.sock_recv(sock, wire.LARGEST_MESSAGE + 2)):
+        await _yield(pool)
     return reply
 
 
-async def _over_tcp(sock: socket.socket, message: bytes) -> bytes:
+async def _over_tcp(sock: socket.socket, message: bytes, pool: Pool) -> bytes:
     loop = asyncio.get_running_loop()
     await loop.sock_sendall(sock, wire.framed(message))
     incoming = wire.TcpReply(message)
-    while (reply := incoming.feed(await loop.sock_recv(sock, 65537))) is None:
-        pass
+    while (reply := incoming.feed(await loop.sock_recv(sock, wire.LARGEST_MESSAGE + 2))) is None:
+        await _yield(pool)
     return reply
+
+
+async def _yield(pool: Pool) -> None:
+    """Lets the loop have its turn: what is there already is read without one, so that a flood would keep it all."""
+    pool.check()
+    await asyncio.sleep(0)

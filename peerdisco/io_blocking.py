@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import select
 import socket
 import time
 from collections.abc import Callable, Generator
@@ -10,10 +13,14 @@ from typing import TypeVar
 from tenacity import Retrying
 
 from peerdisco import wire
+from peerdisco.config import Nameserver
 from peerdisco.errors import LookupFailed
 from peerdisco.lookup import Exchange, Lookup
 from peerdisco.models import Answer
 from peerdisco.sockets import Pool
+
+# Seconds after which a thread that waits looks whether its resolver was closed meanwhile.
+_LOOK_UP = 0.04
 
 _Wanted = TypeVar("_Wanted")
 _Given = TypeVar("_Given")
@@ -21,7 +28,9 @@ _Result = TypeVar("_Result")
 
 
 def drive(
-    steps: Generator[_Wanted, _Given, _Result], perform: Callable[[_Wanted], _Given], failure: type[Exception]
+    steps: Generator[_Wanted, _Given, _Result],
+    perform: Callable[[_Wanted], _Given],
+    failure: type[Exception] | tuple[()],
 ) -> _Result:
     """Does what a generator asks for, and hands back what comes of it; a `failure` is thrown in."""
     try:
@@ -57,23 +66,22 @@ def exchange(wanted: Exchange, pool: Pool) -> bytes:
 
     Raises:
         OSError: none came.
+        RuntimeError: the pool was closed meanwhile.
     """
     server, transport, message, timeout = wanted
+    deadline = time.monotonic() + timeout
     sock = pool.take(server, transport)
     is_new = sock is None
     sock = sock or pool.open(server, transport)
     try:
-        sock.settimeout(timeout)
-        deadline = time.monotonic() + timeout
         if transport == "udp":
             reply = _over_udp(sock, message, deadline, pool)
         else:
             if is_new:
-                sock.connect(server)
+                _connect(sock, server, deadline, pool)
             reply = _over_tcp(sock, message, deadline, pool)
     except BaseException:
-        pool.drop(sock)
-        pool.check()
+        sock.close()
         raise
     pool.keep(sock, server, transport)
     return reply
@@ -81,22 +89,41 @@ def exchange(wanted: Exchange, pool: Pool) -> bytes:
 
 def _over_udp(sock: socket.socket, message: bytes, deadline: float, pool: Pool) -> bytes:
     sock.send(message)
-    while not wire.fits(message, reply := sock.recv(65535)):
-        _wait_on(sock, deadline, pool)
+    while not wire.fits(message, reply := _receive(sock, deadline, pool)):
+        continue
     return reply
 
 
 def _over_tcp(sock: socket.socket, message: bytes, deadline: float, pool: Pool) -> bytes:
     sock.sendall(wire.framed(message))
     incoming = wire.TcpReply(message)
-    while (reply := incoming.feed(sock.recv(65537))) is None:
-        _wait_on(sock, deadline, pool)
+    while (reply := incoming.feed(_receive(sock, deadline, pool))) is None:
+        continue
     return reply
 
 
-def _wait_on(sock: socket.socket, deadline: float, pool: Pool) -> None:
-    pool.check()
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    sock.settimeout(left)
+def _connect(sock: socket.socket, server: Nameserver, deadline: float, pool: Pool) -> None:
+    error = sock.connect_ex(server)
+    if error == errno.EINPROGRESS:
+        _wait_for(sock, select.POLLOUT, deadline, pool)
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
+
+
+def _receive(sock: socket.socket, deadline: float, pool: Pool) -> bytes:
+    while True:
+        _wait_for(sock, select.POLLIN, deadline, pool)
+        try:
+            return sock.recv(wire.LARGEST_MESSAGE + 2)
+        except BlockingIOError:  # a datagram with a wrong checksum
+            continue
+
+
+def _wait_for(sock: socket.socket, event: int, deadline: float, pool: Pool) -> None:
+    poll = select.poll()
+    poll.register(sock, event)
+    while not poll.poll(1000 * min(_LOOK_UP, max(0, deadline - time.monotonic()))):
+        pool.check()
+        if time.monotonic() >= deadline:
+            raise TimeoutError

@@ -17,7 +17,7 @@ from peerdisco.addresses import pack_ip, text_of
 
 RecordType = Literal["A", "AAAA", "SRV", "PTR"]
 Endpoint: TypeAlias = bytes | tuple[bytes, int, str]
-Endpoints: TypeAlias = frozenset[bytes] | frozenset[tuple[bytes, int, str]]
+Endpoints: TypeAlias = frozenset[Endpoint]
 
 
 class Outcome(Enum):
@@ -138,6 +138,9 @@ class Listing(NamedTuple):
     outside: frozenset[bytes] = frozenset()
 
 
+NOTHING_YET = Listing(Outcome.PENDING, frozenset(), None, 0, complete=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """One Pod that DNS lists; ordered by address.
@@ -200,7 +203,12 @@ class PeerList:
         self._ips: tuple[str, ...] | None = None
         self._peers: tuple[Peer, ...] | None = None
 
+    def without(self, other: PeerList) -> PeerList:
+        """Those that the other list lacks."""
+        return PeerList(self.endpoints - other.endpoints, self.port)
+
     def sorted(self) -> Sequence[Endpoint]:
+        """The endpoints in order of address."""
         if self._sorted is None:
             # Families are sorted apart, since bytes of different length do not compare as addresses do.
             self._sorted = sorted(self.endpoints)
@@ -209,16 +217,19 @@ class PeerList:
         return self._sorted
 
     def ips(self) -> tuple[str, ...]:
+        """Every address as text, in order."""
         if self._ips is None:
             self._ips = tuple(map(text_of, map(address_of, self.sorted())))
         return self._ips
 
     def peers(self) -> tuple[Peer, ...]:
+        """Every endpoint as a Peer, in order."""
         if self._peers is None:
             self._peers = tuple(map(self.peer, self.sorted()))
         return self._peers
 
     def peer(self, endpoint: Endpoint) -> Peer:
+        """One endpoint as a Peer."""
         if isinstance(endpoint, bytes):
             return Peer(text_of(endpoint), self.port)
         packed, port, name = endpoint
@@ -241,42 +252,40 @@ class PeerSet(Sequence[Peer]):
         complete: False where DNS could not fit all Pods into its answer, so that there are more.
         stale: True where the last lookup failed, and this is what was known before.
         ttl: seconds that DNS lets the answer be kept.
+        listed: the peers as they are kept: packed.
     """
 
-    __slots__ = ("_clock", "_list", "_looked_up", "_own", "complete", "outcome", "service", "stale", "ttl")
+    __slots__ = ("_clock", "_looked_up", "_own", "complete", "listed", "outcome", "service", "stale", "ttl")
 
     def __init__(
         self,
         service: str,
-        peers: PeerList,
+        listed: PeerList,
+        listing: Listing,
         *,
-        outcome: Outcome = Outcome.PENDING,
-        own: Endpoint | None = None,
-        complete: bool = True,
         stale: bool = False,
-        ttl: int = 0,
         looked_up: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
-        self.outcome = outcome
-        self.complete = complete
+        self.listed = listed
+        self.outcome = listing.outcome
+        self.complete = listing.complete
+        self.ttl = listing.ttl
         self.stale = stale
-        self.ttl = ttl
-        self._list = peers
-        self._own = own
+        self._own = listing.own
         self._looked_up = looked_up
         self._clock = clock
 
     @property
     def ips(self) -> tuple[str, ...]:
         """Every peer's address as text, in order."""
-        return self._list.ips()
+        return self.listed.ips()
 
     @property
     def own(self) -> Peer | None:
         """Oneself, as DNS lists it; None where it does not, as before a Pod is ready."""
-        return None if self._own is None else self._list.peer(self._own)
+        return None if self._own is None else self.listed.peer(self._own)
 
     @property
     def self_listed(self) -> bool:
@@ -289,10 +298,10 @@ class PeerSet(Sequence[Peer]):
         return float("inf") if self._looked_up is None else max(0.0, self._clock() - self._looked_up)
 
     def __len__(self) -> int:
-        return len(self._list.endpoints)
+        return len(self.listed.endpoints)
 
     def __iter__(self) -> Iterator[Peer]:
-        return iter(self._list.peers())
+        return iter(self.listed.peers())
 
     @overload
     def __getitem__(self, index: int) -> Peer: ...
@@ -300,17 +309,17 @@ class PeerSet(Sequence[Peer]):
     def __getitem__(self, index: slice) -> tuple[Peer, ...]: ...
     def __getitem__(self, index: int | slice) -> Peer | tuple[Peer, ...]:
         if isinstance(index, slice):
-            return tuple(map(self._list.peer, self._list.sorted()[index]))
-        return self._list.peer(self._list.sorted()[index])
+            return tuple(map(self.listed.peer, self.listed.sorted()[index]))
+        return self.listed.peer(self.listed.sorted()[index])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PeerSet):
             return NotImplemented
-        mine, theirs = self._list, other._list
+        mine, theirs = self.listed, other.listed
         return (self.service, mine.port, mine.endpoints) == (other.service, theirs.port, theirs.endpoints)
 
     def __hash__(self) -> int:
-        return hash((self.service, self._list.port, self._list.endpoints))
+        return hash((self.service, self.listed.port, self.listed.endpoints))
 
     def __repr__(self) -> str:
         shown = ", ".join(peer.netloc() for peer in self[:5]) + (", …" if len(self) > 5 else "")
@@ -332,6 +341,14 @@ class Change:
         self._removed = removed
         self.peers = peers
 
+    @classmethod
+    def between(cls, before: PeerList, peers: PeerSet) -> Change | None:
+        """What it takes to come from one list to another; None where they list the same."""
+        after = peers.listed
+        if before is after or before.endpoints == after.endpoints:
+            return None
+        return cls(after.without(before), before.without(after), peers)
+
     @property
     def added(self) -> tuple[Peer, ...]:
         """Who came, sorted by address."""
@@ -344,3 +361,28 @@ class Change:
 
     def __repr__(self) -> str:
         return f"<Change: {len(self._added.endpoints)} added, {len(self._removed.endpoints)} removed, {self.peers!r}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a watcher is doing.
+
+    Attributes:
+        outcome: what DNS said when it last said anything.
+        lookups: how many have ended, well or not.
+        failures: failed lookups in a row.
+        last_success: seconds since the last lookup that brought an answer; None where none has.
+        last_error: why the last lookup failed; None where it did not.
+        next_refresh: seconds until the next lookup; 0 where it is due, None where none is planned.
+        self_listed: whether DNS lists oneself.
+        complete: False where DNS could not fit all Pods into its answer.
+    """
+
+    outcome: Outcome
+    lookups: int
+    failures: int
+    last_success: float | None
+    last_error: Exception | None
+    next_refresh: float | None
+    self_listed: bool
+    complete: bool

@@ -25,11 +25,12 @@ class NamedPortDiscovery(Discovery):
 
     def __init__(self, config: DiscoveryConfig, surroundings: Surroundings) -> None:
         super().__init__(config, surroundings)
+        self._name = names.absolute(f"_{config.port}._tcp.{self.service}")
         self._located: dict[str, frozenset[bytes]] = {}
 
     def look(self, samples: int = MOST_SAMPLES) -> Generator[Ask, Answer, Listing]:
         """One lookup, as `Discovery.look`."""
-        question = Question(f"_{self.config.port}._tcp.{self.service}", "SRV")
+        question = Question(self._name, "SRV")
         answer, taken, size = yield from self.sampled(question, samples)
         if answer.outcome is not Outcome.FOUND:
             outcome = yield from self._why_none(answer.outcome)

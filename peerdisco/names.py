@@ -27,9 +27,9 @@ def labels(key: str, text: object) -> list[str]:
     if not isinstance(text, str):
         raise ConfigError(key, text, f"must be text, not {type(text).__name__}")
     chain = text.lower().removesuffix(".").split(".")
-    if not all(map(_LABEL.fullmatch, chain)):
+    if not text.isascii() or not all(map(_LABEL.fullmatch, chain)):  # some other letters' lower case is ASCII
         raise ConfigError(key, text, _complaint(text))
-    if _is_ip(text):
+    if _is_ip(text.removesuffix(".")):
         raise ConfigError(key, text, "is an IP address; give the headless Service's name")
     if len(text.removesuffix(".")) > _MAX_NAME:
         raise ConfigError(key, text, f"is longer than the {_MAX_NAME} characters of a DNS name")
@@ -76,6 +76,8 @@ def needs_namespace(service: str) -> bool:
 def needs_domain(service: str) -> bool:
     """Whether the reference leaves the cluster domain out."""
     chain = service.lower().split(".")
+    if not chain[-1]:
+        return False
     return len(chain) <= 2 or (len(chain) == 3 and chain[2] == "svc")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, Literal
 
+from peerdisco.clock import SYSTEM_CLOCK, Clock
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.discovery import Ask, Discovery
 from peerdisco.errors import ConfigError, LookupFailed
@@ -25,7 +25,9 @@ class Session:
         resolver: whom to ask; None for the default.
         options: as for `DiscoveryConfig`.
         method: what the resolver must have.
-        clock: monotonic seconds.
+
+    Attributes:
+        asked: questions in the lookup that is under way, or was last.
 
     Raises:
         ConfigError: an option, the surroundings or the resolver can't be right.
@@ -37,21 +39,20 @@ class Session:
         resolver: Resolver | AsyncResolver | None,
         options: Options,
         method: Literal["lookup", "alookup"],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = DiscoveryConfig.of(service, options)
         self._own_resolver: DnsResolver | None = None
         chosen = resolver if resolver is not None else default_resolver.get()
         if chosen is None:
-            config = self.config
-            chosen = self._own_resolver = DnsResolver(config.servers, resolv_conf=config.resolv_conf, clock=clock)
+            chosen = self._own_resolver = DnsResolver(self.config.servers, resolv_conf=self.config.resolv_conf)
         ask = getattr(chosen, method, None)
         if ask is None:
             raise ConfigError("resolver", chosen, f"has no method `{method}`")
         self.ask: Callable[[Question, float], Any] = ask
         kind = NamedPortDiscovery if isinstance(self.config.port, str) else Discovery
         self.discovery = kind(self.config, surroundings_of(chosen))
-        self.clock = clock
+        self.clock: Clock = getattr(chosen, "clock", SYSTEM_CLOCK)
+        self.asked = 0
 
     @property
     def service(self) -> str:
@@ -60,6 +61,7 @@ class Session:
 
     def deadline(self) -> float:
         """When a lookup that begins now must have ended."""
+        self.asked = 0
         return self.clock() + self.config.timeout
 
     def seconds(self, ask: Ask, deadline: float) -> float:
@@ -71,6 +73,7 @@ class Session:
         left = deadline - self.clock()
         if left <= 0:
             raise LookupFailed(ask.question, "timeout")
+        self.asked += 1
         return left * ask.share
 
     def peers(self, listing: Listing) -> PeerSet:
@@ -79,14 +82,10 @@ class Session:
         if states or self.service in _one_shots:
             _one_shots.setdefault(self.service, States(self.service)).now(states)
         log.debug("%s: %s, %d others", self.service, listing.outcome.value, len(listing.endpoints))
-        port = self.config.port
         return PeerSet(
             self.service,
-            PeerList(listing.endpoints, port if isinstance(port, int) else None),
-            outcome=listing.outcome,
-            own=listing.own,
-            complete=listing.complete,
-            ttl=listing.ttl,
+            PeerList(listing.endpoints, self.config.port_number),
+            listing,
             looked_up=self.clock(),
             clock=self.clock,
         )
@@ -95,3 +94,8 @@ class Session:
         """Closes what this session opened; a resolver that was given stays as it is."""
         if self._own_resolver is not None:
             self._own_resolver.close()
+
+    def revive(self) -> None:
+        """Makes what this session opened usable in the child of a fork."""
+        if self._own_resolver is not None:
+            self._own_resolver.revive()

@@ -17,12 +17,11 @@ _MOST_IDLE = 2
 
 
 class Pool:
-    """Sockets that wait for their next use, by server and transport."""
+    """Sockets, none of which blocks, that wait for their next use; by server and transport."""
 
     def __init__(self) -> None:
         self._closed = threading.Event()
         self._idle: dict[tuple[Nameserver, str], list[socket.socket]] = {}
-        self._busy: set[socket.socket] = set()
         self._pid = os.getpid()
 
     def take(self, server: Nameserver, transport: str) -> socket.socket | None:
@@ -36,41 +35,31 @@ class Pool:
                 sock = idle.pop()
             except IndexError:  # another thread was faster
                 return None
-            if transport == "tcp" and _has_something_to_read(sock):
-                sock.close()  # the server has closed it; nothing else comes unasked
-                continue
-            self._busy.add(sock)
-            return sock
+            if transport == "udp" or not _has_something_to_read(sock):
+                return sock
+            sock.close()  # the server has closed it; nothing else comes unasked
         return None
 
     def open(self, server: Nameserver, transport: str) -> socket.socket:
         """A new socket; a UDP one is connected."""
         family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-        sock = socket.socket(family, kind)
-        self._busy.add(sock)
+        sock = socket.socket(family, socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM)
         try:
             sock.settimeout(0)
             if transport == "udp":
                 sock.connect(server)
         except OSError:
-            self.drop(sock)
+            sock.close()
             raise
         return sock
 
     def keep(self, sock: socket.socket, server: Nameserver, transport: str) -> None:
-        """Takes a socket back whose last exchange went well."""
-        self._busy.discard(sock)
+        """Takes a socket back whose last exchange went well; any other is to be closed, lest a late reply be taken."""
         idle = self._idle.setdefault((server, transport), [])
         if self._closed.is_set() or len(idle) >= _MOST_IDLE:
             sock.close()
         else:
             idle.append(sock)
-
-    def drop(self, sock: socket.socket) -> None:
-        """Closes a socket: a late reply must not be taken for the next one."""
-        self._busy.discard(sock)
-        sock.close()
 
     def sleep(self, seconds: float) -> None:
         """Waits; not longer than the pool is open."""
@@ -82,23 +71,19 @@ class Pool:
             raise RuntimeError("the resolver is closed")
 
     def close(self) -> None:
-        """Closes every socket; a thread that waits for a reply wakes up and finds the pool closed."""
+        """Closes every socket that is not in use; what is in use finds the pool closed."""
         self._closed.set()
-        for sock in list(self._busy):
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:  # not connected yet, or closed by its user in between
-                continue
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Closes every socket that is not in use."""
         for idle in self._idle.values():
             while idle:
                 idle.pop().close()
 
     def _forget_parent(self) -> None:
-        """After a fork the sockets are the parent's too, so that its replies could land here."""
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().close()
-        self._busy = set()
+        # After a fork the sockets are the parent's too, so that its replies could land here.
+        self.close_idle()
         self._pid = os.getpid()
 
 

@@ -1,16 +1,27 @@
-"""Discovery for threads: `discover_peers`."""
+"""Discovery for threads: `discover_peers` and `PeerWatcher`."""
 
 from __future__ import annotations
 
-from typing import Unpack
+import contextlib
+import os
+import random
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self, Unpack
 
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.discovery import MOST_SAMPLES, Ask
-from peerdisco.errors import LookupFailed
+from peerdisco.errors import LookupFailed, PeerDiscoError
 from peerdisco.io_blocking import drive
-from peerdisco.models import Answer, Listing, PeerSet
+from peerdisco.logs import log
+from peerdisco.models import Answer, Change, Listing, PeerSet, Status
 from peerdisco.resolvers import Resolver
 from peerdisco.session import Session
+from peerdisco.watching import Callback, Reader, Watch, check_wait
+
+_JOIN = 0.09
 
 
 def discover_peers(
@@ -49,3 +60,234 @@ def look(session: Session, samples: int = MOST_SAMPLES) -> Listing:
         return answer
 
     return drive(session.discovery.look(samples), perform, LookupFailed)
+
+
+class PeerWatcher:
+    """Keeps the list of a headless Service's Pods current, in a daemon thread.
+
+    ```python
+    with PeerWatcher("test-cs-svc", refresh=5) as watcher:
+        watcher.wait_for(2, timeout=60)
+        for peer in watcher.peers: ...
+    ```
+
+    It works on in the child of a fork, and stops when nobody holds it any more.
+
+    Args:
+        service: `svc`, `svc.ns`, `svc.ns.svc`, a full name with or without the final dot, or a `DiscoveryConfig`.
+        resolver: answers instead of DNS.
+        options: as in `DiscoveryConfig`.
+
+    Raises:
+        ConfigError: an option can't be right, or the surroundings do not say enough.
+    """
+
+    def __init__(
+        self, service: str | DiscoveryConfig, *, resolver: Resolver | None = None, **options: Unpack[Options]
+    ) -> None:
+        self._engine = _Engine(Session(service, resolver, options, "lookup"))
+        self._watch = self._engine.watch
+        self._stop = weakref.finalize(self, self._engine.stop)
+
+    @property
+    def peers(self) -> PeerSet:
+        """Everyone but oneself, as last known: an immutable snapshot, never a lookup, never a wait.
+
+        Before the first lookup has ended, and before `start`, it is empty and its outcome is `PENDING`.
+        """
+        return self._watch.roster.peers
+
+    @property
+    def status(self) -> Status:
+        """How the watcher is doing."""
+        return self._watch.status()
+
+    def start(self) -> Self:
+        """Starts the thread; a second call changes nothing.
+
+        Raises:
+            RuntimeError: the watcher is closed.
+        """
+        self._watch.check_open()
+        if not self._watch.running:
+            self._engine.start()
+        return self
+
+    def close(self) -> None:
+        """Stops, within 100 ms even in the middle of a lookup; a second call changes nothing.
+
+        Only a lookup by a resolver that was given can last longer; the thread ends with it.
+        """
+        self._stop()
+        self._engine.join()
+
+    def refresh(self) -> PeerSet:
+        """Looks up now, whatever the schedule says, and returns the list.
+
+        Raises:
+            LookupFailed: DNS could not say; the list stays.
+            NotHeadlessError: the Service has a ClusterIP; the list stays.
+            RuntimeError: the watcher is closed.
+        """
+        self._watch.check_open()
+        self._engine.look()
+        return self.peers
+
+    def wait_for(self, count: int = 1, *, timeout: float | None = None, stable_for: float = 0) -> PeerSet:
+        """Blocks until DNS lists so many peers, oneself not counted.
+
+        Args:
+            count: how many at least; 0 waits for the first answer alone.
+            timeout: seconds; None waits as long as it takes.
+            stable_for: seconds that the list must have been the same.
+
+        Raises:
+            PeersNotReady: they are not there in time, or the watcher was closed; the message says the likeliest cause.
+            ConfigError: an argument can't be right.
+            RuntimeError: the watcher does not run.
+        """
+        check_wait(count, timeout, stable_for)
+        self._watch.check_running()
+        with self._engine.listening() as pause:
+            waits = self._watch.waits(count, timeout, stable_for)
+            self._engine.wake.set()
+            return drive(waits, pause, ())
+
+    def changes(self) -> Iterator[Change]:
+        """Everything that happens to the list: first everyone who is listed already, then each change, until `close`.
+
+        Who takes their time gets what happened meanwhile as one change.
+
+        Raises:
+            RuntimeError: the watcher does not run.
+        """
+        self._watch.check_running()
+        return self._changes()
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]:
+        """Has `callback` called with each Change, first with everyone who is listed already, in the watcher's thread.
+
+        An error that it raises is logged.
+
+        Returns:
+            A call that ends it.
+        """
+        unsubscribe = self._watch.subscribe(callback)
+        self._engine.wake.set()
+        return unsubscribe
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _changes(self) -> Iterator[Change]:
+        reader = Reader()
+        with self._engine.listening() as pause:
+            while not self._watch.stopping:
+                change = reader.catch_up(self.peers)
+                if change is None:
+                    pause(None)
+                else:
+                    yield change
+
+
+class _Engine:
+    """What runs in the thread. It does not hold the watcher, so that a forgotten one can be collected, and stops this."""
+
+    def __init__(self, session: Session) -> None:
+        self.watch = Watch(session, random.random)
+        self._session = session
+        self._thread: threading.Thread | None = None
+        self._make_locks()
+
+    def start(self) -> None:
+        self.watch.running = True
+        _engines.add(self)
+        self._thread = threading.Thread(target=self._run, name=f"peerdisco {self._session.service}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.watch.stopping = True
+        self._session.close()
+        self._announce()
+
+    def join(self) -> None:
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_JOIN)
+
+    def look(self) -> None:
+        with self._one_at_a_time:
+            self.watch.expire()
+            try:
+                listing = look(self._session, self.watch.roster.samples)
+            except Exception as error:
+                if not self.watch.stopping:
+                    self.watch.failed(error)
+                raise
+            else:
+                self.watch.found(listing)
+            finally:
+                self._announce()
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Callable[[float | None], None]]:
+        """Gives a pause that ends early when something happens."""
+        wake = threading.Event()
+        self._listeners.add(wake)
+
+        def pause(seconds: float | None) -> None:
+            self._session.clock.wait(wake, seconds)
+            wake.clear()
+
+        try:
+            yield pause
+        finally:
+            self._listeners.discard(wake)
+
+    def revive(self) -> None:
+        """Starts again in the child of a fork, where the thread is gone and locks may be held for ever."""
+        self._make_locks()
+        self._session.revive()
+        self.start()
+
+    def _make_locks(self) -> None:
+        self.wake = threading.Event()
+        self._listeners: set[threading.Event] = {self.wake}
+        self._one_at_a_time = threading.Lock()
+
+    def _announce(self) -> None:
+        for wake in tuple(self._listeners):
+            wake.set()
+
+    def _run(self) -> None:
+        while not self.watch.stopping:
+            if self.watch.due_in() <= 0:
+                self._look_on_schedule()
+            self.watch.deliver()
+            self._session.clock.wait(self.wake, self.watch.due_in())
+            self.wake.clear()
+
+    def _look_on_schedule(self) -> None:
+        try:
+            self.look()
+        except PeerDiscoError:
+            return  # the roster knows, and the log says it once
+        except Exception:  # noqa: BLE001 - whatever a resolver of one's own raises, the watcher goes on
+            if not self.watch.stopping:
+                log.exception("%s: the resolver raised", self._session.service)
+
+
+_engines: weakref.WeakSet[_Engine] = weakref.WeakSet()
+
+
+def _revive_all() -> None:
+    for engine in tuple(_engines):
+        if not engine.watch.stopping:
+            engine.revive()
+
+
+os.register_at_fork(after_in_child=_revive_all)

@@ -27,6 +27,9 @@ from peerdisco.models import Answer, Outcome, Question, Target
 UDP_PAYLOAD = 1232
 """Bytes that a UDP reply may have: what passes every path in one piece (https://www.dnsflagday.net/2020/)."""
 
+LARGEST_MESSAGE = 65_535
+"""Bytes that a message may have over TCP, after the two that say how many."""
+
 _RECURSION_DESIRED = 0x0100
 _OPT = struct.pack("!BHHIH", 0, 41, UDP_PAYLOAD, 0, 0)
 _TYPES = {"A": 1, "PTR": 12, "AAAA": 28, "SRV": 33}

@@ -24,8 +24,8 @@ State: TypeAlias = Iterable[str | Peer] | Reason | Answer
 class _Script:
     """The states of one Service: each lasts until a question comes for the second time."""
 
-    def __init__(self, states: Iterable[State]) -> None:
-        self._states = [state if isinstance(state, (str, Answer)) else tuple(state) for state in states]
+    def __init__(self, states: list[State]) -> None:
+        self._states = states
         self._asked: set[Question] = set()
 
     def next(self, question: Question) -> State:
@@ -92,18 +92,19 @@ class FakeResolver:
         Raises:
             ValueError: there is no state, or one is neither Pods nor a reason to fail.
         """
-        states = list(states)
-        if not states:
+        frozen: list[State] = [state if isinstance(state, (str, Answer)) else tuple(state) for state in states]
+        if not frozen:
             raise ValueError("states=[]: there must be at least one")
-        for state in states:
+        for state in frozen:
             _check(state)
-        self._scripts[self._name(service)] = _Script(states)
+        name = self._name(service)
+        self._scripts[name] = _Script(frozen)
+        self._cluster_ips.pop(name, None)
 
     def cluster_ip(self, service: str, address: str) -> None:
         """Declares a Service that is not headless."""
-        name = self._name(service)
-        self._scripts[name] = _Script([[address]])
-        self._cluster_ips[name] = address
+        self[service] = [address]
+        self._cluster_ips[self._name(service)] = address
 
     def fail(self, service: str, reason: Reason = "timeout") -> None:
         """Lets every lookup of a Service fail, until `heal`.

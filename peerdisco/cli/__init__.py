@@ -1,0 +1,74 @@
+"""The command line: `peerdisco`, or `python -m peerdisco`; a module for each command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Protocol
+
+from peerdisco._version import __version__
+from peerdisco.cli import demo, lookup
+from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDiscoError
+
+_EXIT_CODES = {ConfigError: 2, LookupFailed: 3, NotHeadlessError: 4}
+_INTERRUPTED = 130
+_WIDTH = 100
+_TEXT = partial(argparse.RawDescriptionHelpFormatter, width=_WIDTH, max_help_position=28)
+
+
+class Command(Protocol):
+    """What a command's module has."""
+
+    HELP: str
+
+    def declare(self, parser: argparse.ArgumentParser) -> None:
+        """Says which arguments there are."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Does it, and returns the exit code."""
+
+
+_COMMANDS: dict[str, Command] = {"lookup": lookup, "demo": demo}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: the arguments; default: the process's own.
+
+    Returns:
+        The exit code: 0 where it went well, 2 for a bad option, 3 where DNS could not say, 4 where the Service is not
+        headless; 1 is the command's own.
+
+    Raises:
+        SystemExit: argparse ended it: 0 after `--help` or `--version`, 2 where the arguments make no sense.
+    """
+    arguments = _parser().parse_args(argv)
+    command = _COMMANDS[arguments.command]
+    try:
+        return command.run(arguments)
+    except PeerDiscoError as error:
+        print(f"peerdisco: {error}", file=sys.stderr)
+        return next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), 1)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="peerdisco",
+        description="Peer Pod IPs from a Kubernetes headless Service's DNS name.",
+        formatter_class=_TEXT,
+    )
+    parser.add_argument("--version", action="version", version=f"peerdisco {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in _COMMANDS.items():
+        text = command.HELP
+        added = commands.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=_TEXT
+        )
+        command.declare(added)
+    return parser

@@ -1,0 +1,62 @@
+"""`peerdisco lookup`: one lookup, now."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from peerdisco.cli import options
+from peerdisco.models import Peer, PeerSet
+from peerdisco.sync import discover_peers
+
+HELP = "look a headless Service up once, and print its Pods without oneself, one a line"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Says which arguments there are."""
+    options.declare(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the peers; returns 0, or 1 where there are none.
+
+    Raises:
+        ConfigError: an option can't be right.
+        LookupFailed: DNS could not say.
+        NotHeadlessError: the Service has a ClusterIP.
+    """
+    peers = discover_peers(options.config_of(arguments))
+    if arguments.json:
+        print(json.dumps(_as_json(peers), indent=2))
+    else:
+        for peer in peers:
+            print(peer.netloc())
+        print(_summary(peers), file=sys.stderr)
+    return 0 if peers else 1
+
+
+def _as_json(peers: PeerSet) -> dict[str, object]:
+    return {
+        "service": peers.service,
+        "outcome": peers.outcome.value,
+        "complete": peers.complete,
+        "self_listed": peers.self_listed,
+        "own": _peer_as_json(peers.own) if peers.own else None,
+        "ttl": peers.ttl,
+        "peers": [_peer_as_json(peer) for peer in peers],
+    }
+
+
+def _peer_as_json(peer: Peer) -> dict[str, object]:
+    return {"ip": peer.ip, "port": peer.port, "name": peer.name, "ordinal": peer.ordinal}
+
+
+def _summary(peers: PeerSet) -> str:
+    count = "1 peer" if len(peers) == 1 else f"{len(peers)} peers"
+    told = [f"{count} of {peers.service} ({peers.outcome.value})"]
+    told.append(f"oneself is listed as {peers.own}" if peers.own else "oneself is not listed")
+    if not peers.complete:
+        told.append("the list is not complete")
+    return "; ".join(told)

@@ -1,0 +1,35 @@
+"""Tells a story on stdout, and checks that it is true."""
+
+from __future__ import annotations
+
+import textwrap
+
+_WIDTH = 96
+_STEP = " " * 3
+
+
+class NotAsTold(Exception):
+    """What happened is not what the story says."""
+
+
+def tell(text: str) -> None:
+    """Prints a paragraph and an empty line; what a step begins with, such as `1.`, stands out."""
+    begins_step = text[:1].isdigit()
+    print(textwrap.fill(text, _WIDTH, initial_indent="" if begins_step else _STEP, subsequent_indent=_STEP), end="\n\n")
+
+
+def show(*lines: str) -> None:
+    """Prints what happened, further in, and an empty line."""
+    for line in lines:
+        print(textwrap.fill(line, _WIDTH, initial_indent=2 * _STEP, subsequent_indent=3 * _STEP))
+    print()
+
+
+def check(what: str, actual: object, expected: object) -> None:
+    """Compares what happened with the story.
+
+    Raises:
+        NotAsTold: they differ.
+    """
+    if actual != expected:
+        raise NotAsTold(f"{what}: {actual!r} instead of {expected!r}")

@@ -1,0 +1,54 @@
+"""The options that commands share: each is a field of `DiscoveryConfig`, and defaults to its `PEERDISCO_` variable."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import cast
+
+from peerdisco.config import DiscoveryConfig, Options
+
+_OPTIONS = {
+    "port": ("PORT", "a number, attached to each peer; or a port's name, looked up by SRV"),
+    "namespace": ("NAME", "the Service's namespace, where NAME has none"),
+    "cluster_domain": ("DOMAIN", "default: from the search list of resolv.conf, else cluster.local"),
+    "family": ("FAMILY", "auto, ipv4, ipv6 or both"),
+    "own_ips": ("IPS", "one's own addresses, with commas between them; they are left out"),
+    "resolv_conf": ("PATH", "default: /etc/resolv.conf"),
+    "timeout": ("SECONDS", "for the whole lookup, retries included; default: 5"),
+    "allowed_networks": ("CIDRS", "with commas between them; addresses outside are dropped"),
+}
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Adds the Service and the options of a lookup."""
+    parser.add_argument(
+        "service",
+        metavar="NAME",
+        nargs="?",
+        help="the headless Service: svc, svc.ns, svc.ns.svc or a full name; default: PEERDISCO_SERVICE",
+    )
+    for name, (metavar, text) in _OPTIONS.items():
+        parser.add_argument("--" + name.replace("_", "-"), metavar=metavar, help=text)
+    parser.add_argument(
+        "--nameserver",
+        dest="nameservers",
+        action="append",
+        metavar="ADDRESS",
+        help="10.96.0.10, 127.0.0.1:5353 or [::1]:53; may be repeated; default: from resolv.conf",
+    )
+    parser.epilog = "An option that is not given is read from the environment: PEERDISCO_PORT, PEERDISCO_OWN_IPS, ..."
+
+
+def config_of(arguments: argparse.Namespace) -> DiscoveryConfig:
+    """The config that arguments and environment ask for; an argument goes first.
+
+    Raises:
+        ConfigError: one of them can't be right.
+    """
+    given = {name: getattr(arguments, name) for name in (*_OPTIONS, "nameservers")}
+    options = {name: value for name, value in given.items() if value is not None}
+    environ = dict(os.environ)
+    if arguments.service is not None:
+        environ["PEERDISCO_SERVICE"] = DiscoveryConfig(arguments.service).service
+    return DiscoveryConfig.of(DiscoveryConfig.from_env(environ), cast("Options", options))

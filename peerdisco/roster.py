@@ -1,0 +1,191 @@
+"""The list of one Service over time: what each lookup means for it, and when to ask next. No I/O, no clock of its own.
+
+Laws of this module:
+
+- A failed lookup never shortens the list; only `max_stale` does, and only if set.
+- A Pod leaves when `removal_confirmations` complete answers in a row lack it, or when so many cut answers lack it that its
+  being there is out of the question; one stray answer removes nobody.
+- Oneself is never listed.
+- No wait is ever 0, and all replicas together never ask for more than `max_fleet_qps`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from peerdisco.config import DiscoveryConfig
+from peerdisco.discovery import MOST_SAMPLES
+from peerdisco.models import NOTHING_YET, Endpoint, Endpoints, Listing, PeerList, PeerSet, address_of
+
+_FIRST_WAIT = 0.5
+_SHORTEST_WAIT = 0.01
+# A cut answer holds a random part of the list, so a Pod that is there is in it with the probability p = held / listed, and is
+# missed by n of them with (1 - p)^n. It leaves once that is below this: never, in the life of a fleet.
+_SURE = 0.999
+_OUT_OF_THE_QUESTION = math.log(1e-9)
+
+
+class _Absence(NamedTuple):
+    """How surely a listed Pod is gone: complete answers in a row that lack it, and what cut answers add to that.
+
+    Attributes:
+        answers: lookups that lacked it.
+        complete: those of them that were complete.
+        chance: the logarithm of the probability that all the cut ones missed it by chance.
+    """
+
+    answers: int = 0
+    complete: int = 0
+    chance: float = 0.0
+
+    def again(self, chance: float) -> _Absence:
+        """One more answer that lacks it; `chance` is 0 where that was complete."""
+        return _Absence(self.answers + 1, self.complete + (chance == 0), self.chance + chance)
+
+
+class Roster:
+    """What is known of one Service's peers.
+
+    Args:
+        config: the policies.
+        service: the Service's absolute name.
+        clock: for the `age` of the PeerSets.
+        random: makes a number from 0 to 1, for the jitter.
+
+    Attributes:
+        peers: the list as it is now.
+        failures: failed lookups in a row.
+        changed_at: when the list last changed; infinitely long ago where it never has.
+    """
+
+    def __init__(
+        self, config: DiscoveryConfig, service: str, *, clock: Callable[[], float], random: Callable[[], float]
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._random = random
+        self._listing = NOTHING_YET
+        self._looked_up: float | None = None
+        self._absent: dict[Endpoint, _Absence] = {}
+        self._pace = _FIRST_WAIT / 2
+        self._questions = 1
+        self.failures = 0
+        self.changed_at = -math.inf
+        self.peers = PeerSet(service, PeerList(frozenset(), config.port_number), NOTHING_YET, clock=clock)
+
+    @property
+    def samples(self) -> int:
+        """How many answers the next lookup may ask for where none holds the whole list.
+
+        The first lookup takes what it needs. After that one is enough: evidence comes in at the same rate for each question
+        whether they are asked together or apart, and news comes sooner apart.
+        """
+        return MOST_SAMPLES if self._looked_up is None else 1
+
+    def found(self, listing: Listing, now: float, questions: int = 1) -> None:
+        """Takes in what a lookup brought.
+
+        Args:
+            listing: its result.
+            now: when it ended.
+            questions: how many it took.
+        """
+        first = self._looked_up is None
+        self._looked_up = now
+        self._questions = questions
+        self.failures = 0
+        changed = self._list(self._merged(listing), listing, now)
+        if first:
+            self.changed_at = now
+        # While some are missing, the answer that would confirm it is asked for early.
+        if changed or self._absent:
+            self._quicken()
+        else:
+            self._slow_down()
+
+    def failed(self, now: float) -> None:
+        """Takes in that a lookup brought nothing."""
+        self.failures += 1
+        self._pace = min(self._config.max_backoff, _FIRST_WAIT if self.failures == 1 else self._pace * 2)
+        self._publish(stale=True)
+        self.expire(now)
+
+    def expire(self, now: float) -> None:
+        """Empties a list that could not be refreshed for `max_stale` seconds."""
+        if self.failures and self._stale_in(now) <= 0 and len(self.peers):
+            self._absent = {}
+            self._list(frozenset(), self._listing, now, stale=True)
+
+    def hurry(self) -> None:
+        """Asks faster from now on, since somebody waits."""
+        if not self.failures:
+            self._quicken()
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next lookup, counted from the end of the last one: jittered, and never 0."""
+        floor = self._fleet_floor()
+        pace = max(self._pace, floor)
+        wait = pace * (1 + self._config.jitter * (2 * self._random() - 1))
+        if wait < floor:
+            wait = floor * (1 + self._config.jitter * self._random())
+        expiry = self._stale_in(now)
+        return max(min(wait, expiry) if expiry > 0 else wait, _SHORTEST_WAIT)
+
+    def _merged(self, listing: Listing) -> Endpoints:
+        """The list after an answer: who is new is in, and who is missing is out once that is sure."""
+        known = self.peers.listed.endpoints
+        if known == listing.endpoints:
+            self._absent = {}
+            return known
+        everyone = known | listing.endpoints
+        held = min(listing.sample_size / len(everyone), _SURE)
+        missed = listing.samples * math.log1p(-held)
+        own = None if listing.own is None else address_of(listing.own)
+        absent: dict[Endpoint, _Absence] = {}
+        for endpoint in known - listing.endpoints:
+            seen = self._absent.get(endpoint, _Absence()).again(0 if listing.complete else missed)
+            if not self._is_gone(seen) and address_of(endpoint) != own:
+                absent[endpoint] = seen
+        self._absent = absent
+        return listing.endpoints.union(absent)
+
+    def _is_gone(self, seen: _Absence) -> bool:
+        needed = self._config.removal_confirmations
+        return seen.complete >= needed or (seen.answers >= needed and seen.chance < _OUT_OF_THE_QUESTION)
+
+    def _list(self, endpoints: Endpoints, listing: Listing, now: float, *, stale: bool = False) -> bool:
+        """Makes these the list; says whether that changes it."""
+        known = self.peers.listed.endpoints
+        changed = endpoints is not known and endpoints != known
+        self._listing = listing._replace(endpoints=frozenset())
+        if changed:
+            self.changed_at = now
+        self._publish(PeerList(endpoints, self._config.port_number) if changed else None, stale=stale)
+        return changed
+
+    def _publish(self, listed: PeerList | None = None, *, stale: bool) -> None:
+        self.peers = PeerSet(
+            self.peers.service,
+            listed or self.peers.listed,
+            self._listing,
+            stale=stale,
+            looked_up=self._looked_up,
+            clock=self._clock,
+        )
+
+    def _quicken(self) -> None:
+        self._pace = min(_FIRST_WAIT, self._config.refresh)
+
+    def _slow_down(self) -> None:
+        self._pace = min(self._config.refresh, self._pace * 2)
+
+    def _fleet_floor(self) -> float:
+        replicas = len(self.peers) + 1
+        return replicas * self._questions / self._config.max_fleet_qps
+
+    def _stale_in(self, now: float) -> float:
+        if self._config.max_stale is None or self._looked_up is None:
+            return math.inf
+        return self._looked_up + self._config.max_stale - now

@@ -1,0 +1,212 @@
+"""A watched Service: what both watchers do between their lookups. No I/O; the shells bring the waiting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+
+from peerdisco.errors import ConfigError, NotHeadlessError, PeersNotReady
+from peerdisco.logs import States, log, states_of
+from peerdisco.models import Change, Listing, Outcome, PeerList, PeerSet, Status
+from peerdisco.roster import Roster
+from peerdisco.session import Session
+
+Callback = Callable[[Change], object]
+
+_DEADLOCK = (
+    "A Pod is listed once it is ready; if being ready waits for peers, set `publishNotReadyAddresses: true` on the "
+    "headless Service."
+)
+
+
+_LONGEST = 1e9
+
+
+class Reader:
+    """Someone who follows the list: what changed since they last looked, in one piece however long ago that was."""
+
+    def __init__(self) -> None:
+        self._seen = PeerList(frozenset())
+
+    def catch_up(self, peers: PeerSet) -> Change | None:
+        """What changed; None where nothing did."""
+        change = Change.between(self._seen, peers)
+        self._seen = peers.listed
+        return change
+
+
+class Watch:
+    """The state of a watcher, whichever world it lives in.
+
+    Args:
+        session: the Service and whom to ask.
+        random: makes a number from 0 to 1.
+
+    Attributes:
+        roster: the list.
+        running: whether the watcher has been started.
+        stopping: whether it is closed.
+    """
+
+    def __init__(self, session: Session, random: Callable[[], float]) -> None:
+        self.session = session
+        self.roster = Roster(session.config, session.service, clock=session.clock, random=random)
+        self.running = False
+        self.stopping = False
+        self._states = States(session.service)
+        self._listing_states: dict[str, str] = {}
+        self._lookups = 0
+        self._last_error: Exception | None = None
+        self._ended_at = session.clock()
+        self._next_at = self._ended_at
+        self._subscribers: list[tuple[Callback, Reader]] = []
+
+    def found(self, listing: Listing) -> None:
+        """Takes in what a lookup brought."""
+        before = self.roster.peers
+        self.roster.found(listing, self.session.clock(), self.session.asked)
+        self._listing_states = states_of(listing)
+        self._end(None, before)
+
+    def failed(self, error: Exception) -> None:
+        """Takes in that a lookup brought nothing."""
+        before = self.roster.peers
+        self.roster.failed(self.session.clock())
+        self._end(error, before)
+
+    def expire(self) -> None:
+        """Empties a list that could not be refreshed for too long."""
+        before = self.roster.peers
+        self.roster.expire(self.session.clock())
+        self._log_change(before)
+
+    def due_in(self) -> float:
+        """Seconds until the next lookup; 0 where it is due."""
+        return max(0.0, self._next_at - self.session.clock())
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]:
+        """Adds someone to be called at each change; what comes back ends that."""
+        entry = callback, Reader()
+        self._subscribers.append(entry)
+
+        def unsubscribe() -> None:
+            if entry in self._subscribers:
+                self._subscribers.remove(entry)
+
+        return unsubscribe
+
+    def deliver(self) -> None:
+        """Calls everyone for whom something changed."""
+        peers = self.roster.peers
+        for callback, reader in tuple(self._subscribers):
+            change = reader.catch_up(peers)
+            if change is None:
+                continue
+            try:
+                callback(change)
+            except Exception:  # noqa: BLE001 - a subscriber's error is neither ours nor the others'
+                log.exception("%s: a subscriber raised", peers.service)
+
+    def status(self) -> Status:
+        """How the watcher is doing."""
+        peers = self.roster.peers
+        return Status(
+            outcome=peers.outcome,
+            lookups=self._lookups,
+            failures=self.roster.failures,
+            last_success=peers.age if math.isfinite(peers.age) else None,
+            last_error=self._last_error,
+            next_refresh=self.due_in() if self.running and not self.stopping else None,
+            self_listed=peers.self_listed,
+            complete=peers.complete,
+        )
+
+    def check_open(self) -> None:
+        """Raises RuntimeError once the watcher is closed."""
+        if self.stopping:
+            raise RuntimeError("the watcher is closed; make a new one")
+
+    def check_running(self) -> None:
+        """Raises RuntimeError unless the watcher has been started and is not closed."""
+        self.check_open()
+        if not self.running:
+            raise RuntimeError("the watcher is not started; call start(), or use it as a context manager")
+
+    def waits(self, count: int, timeout: float | None, stable_for: float) -> Generator[float | None, None, PeerSet]:
+        """Waits until DNS has answered, so many peers are listed, and the list has been the same for so long.
+
+        It yields for how long to wait at most, and may be woken early.
+
+        Returns:
+            The list that was waited for.
+
+        Raises:
+            PeersNotReady: the time is up, or the watcher closed.
+        """
+        clock = self.session.clock
+        deadline = math.inf if timeout is None else clock() + timeout
+        self._hurry(count)
+        while True:
+            peers, now = self.roster.peers, clock()
+            enough = peers.outcome is not Outcome.PENDING and len(peers) >= count
+            stable_at = self.roster.changed_at + stable_for
+            if enough and now >= stable_at:
+                return peers
+            if self.stopping or now >= deadline:
+                when = "when the watcher was closed" if self.stopping else f"after {timeout:g} s"
+                why = self._why_not(count)
+                raise PeersNotReady(f"{len(peers)} of {count} peers of {peers.service} {when}: {why}")
+            until = min(deadline, stable_at if enough else math.inf)
+            yield until - now if math.isfinite(until) else None
+
+    def _why_not(self, count: int) -> str:
+        peers = self.roster.peers
+        if isinstance(self._last_error, NotHeadlessError):
+            return str(self._last_error)
+        if self.roster.failures:
+            since = f"{peers.age:.1f} s" if math.isfinite(peers.age) else "the start"
+            return f"DNS has failed {self.roster.failures} times in a row, for {since}: {self._last_error}"
+        if peers.outcome is Outcome.PENDING:
+            return "the first lookup has not ended"
+        if len(peers) >= count:
+            return "they are there, but the list keeps changing"
+        if peers.outcome is not Outcome.FOUND:
+            return f"{self._listing_states.get('empty', '')}. {_DEADLOCK}"
+        if not peers.self_listed:
+            return f"this Pod is not listed itself, so it is not ready, or it is none of the Service's. {_DEADLOCK}"
+        return f"the others are not ready, or there are fewer replicas. {_DEADLOCK}"
+
+    def _hurry(self, count: int) -> None:
+        if len(self.roster.peers) < count:
+            self.roster.hurry()
+            self._next_at = min(self._next_at, self._ended_at + self.roster.wait(self._ended_at))
+
+    def _end(self, error: Exception | None, before: PeerSet) -> None:
+        self._lookups += 1
+        self._last_error = error
+        self._ended_at = self.session.clock()
+        self._next_at = self._ended_at + self.roster.wait(self._ended_at)
+        log.debug("%s: lookup %d: %s", before.service, self._lookups, error or self.roster.peers)
+        states = dict(self._listing_states)
+        if error is not None:
+            states["not headless" if isinstance(error, NotHeadlessError) else "failing"] = str(error)
+        self._states.now(states)
+        self._log_change(before)
+
+    def _log_change(self, before: PeerSet) -> None:
+        change = Change.between(before.listed, self.roster.peers)
+        if change is not None:
+            log.info("%s", change)
+
+
+def check_wait(count: object, timeout: object, stable_for: object) -> None:
+    """Checks the arguments of `wait_for`.
+
+    Raises:
+        ConfigError: one can't be right.
+    """
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise ConfigError("count", count, "must be a whole number, 0 or more")
+    for key, seconds in (("timeout", timeout), ("stable_for", stable_for)):
+        if seconds is not None and not (isinstance(seconds, (int, float)) and 0 <= seconds < _LONGEST):
+            raise ConfigError(key, seconds, "must be a number of seconds, 0 or more")

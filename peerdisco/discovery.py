@@ -91,7 +91,8 @@ class Discovery:
         """
         found = yield from self.find(self.service, samples)
         own = self.own_among(found.addresses)
-        yield from self._check_headless(found, own)
+        if not own and self._may_be_cluster_ip(found.addresses):
+            yield from self._check_headless(found)
         return Listing(
             found.outcome,
             found.addresses - own - found.outside,
@@ -171,15 +172,21 @@ class Discovery:
             answer.outcome, answer.addresses, outside, answer.ttl, answer.canonical, answer.complete, taken, size
         )
 
-    def _check_headless(self, found: Found, own: frozenset[bytes]) -> Generator[Ask, Answer, None]:
+    def _may_be_cluster_ip(self, addresses: frozenset[bytes]) -> bool:
+        """Whether there is one address in a family, and no verdict on it yet; two are proof of a headless Service."""
+        return (
+            0 < len(addresses) <= 2
+            and len({len(ip) for ip in addresses}) == len(addresses)
+            and not addresses <= self._no_cluster_ips
+        )
+
+    def _check_headless(self, found: Found) -> Generator[Ask, Answer, None]:
         """Asks witnesses whether a single address is a ClusterIP: what resolves may still not reach everyone.
 
         CoreDNS answers SRV for the bare name with the Service itself where it has a ClusterIP, and with its Pods where it is
         headless; and PTR for a ClusterIP with the Service's name.
         """
         suspects = found.addresses - self._no_cluster_ips
-        if own or not suspects or len({len(ip) for ip in found.addresses}) != len(found.addresses):
-            return
         name = found.canonical or self.service
         by_name = yield from _witness(Question(name, "SRV"))
         targets = {target.name for target in by_name.targets}

@@ -17,10 +17,7 @@ from peerdisco.config import Nameserver
 from peerdisco.errors import LookupFailed
 from peerdisco.lookup import Exchange, Lookup
 from peerdisco.models import Answer
-from peerdisco.sockets import Pool
-
-# Seconds after which a thread that waits looks whether its resolver was closed meanwhile.
-_LOOK_UP = 0.04
+from peerdisco.sockets import LOOK_UP, Pool
 
 _Wanted = TypeVar("_Wanted")
 _Given = TypeVar("_Given")
@@ -123,7 +120,7 @@ def _receive(sock: socket.socket, deadline: float, pool: Pool) -> bytes:
 def _wait_for(sock: socket.socket, event: int, deadline: float, pool: Pool) -> None:
     poll = select.poll()
     poll.register(sock, event)
-    while not poll.poll(1000 * min(_LOOK_UP, max(0, deadline - time.monotonic()))):
+    while not poll.poll(1000 * min(LOOK_UP, max(0, deadline - time.monotonic()))):
         pool.check()
         if time.monotonic() >= deadline:
             raise TimeoutError

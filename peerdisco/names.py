@@ -8,6 +8,7 @@ See https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
 from peerdisco.errors import ConfigError
@@ -81,6 +82,7 @@ def needs_domain(service: str) -> bool:
     return len(chain) <= 2 or (len(chain) == 3 and chain[2] == "svc")
 
 
+@lru_cache(maxsize=1024)
 def absolute(service: str, namespace: str = "", cluster_domain: str = "") -> str:
     """The Service's absolute name, in lower case and with its final dot.
 

@@ -81,7 +81,7 @@ class Session:
         states = states_of(listing)
         if states or self.service in _one_shots:
             _one_shots.setdefault(self.service, States(self.service)).now(states)
-        log.debug("%s: %s, %d others", self.service, listing.outcome.value, len(listing.endpoints))
+        log.debug("%s: %s, %d others", self.service, listing.outcome, len(listing.endpoints))
         return PeerSet(
             self.service,
             PeerList(listing.endpoints, self.config.port_number),

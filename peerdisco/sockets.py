@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import select
 import socket
-import threading
+import time
 
 from peerdisco.config import Nameserver
+
+LOOK_UP = 0.04
+"""Seconds after which a thread that waits looks whether the pool was closed meanwhile."""
 
 _MOST_IDLE = 2
 
@@ -20,7 +23,7 @@ class Pool:
     """Sockets, none of which blocks, that wait for their next use; by server and transport."""
 
     def __init__(self) -> None:
-        self._closed = threading.Event()
+        self._closed = False
         self._idle: dict[tuple[Nameserver, str], list[socket.socket]] = {}
         self._pid = os.getpid()
 
@@ -56,23 +59,25 @@ class Pool:
     def keep(self, sock: socket.socket, server: Nameserver, transport: str) -> None:
         """Takes a socket back whose last exchange went well; any other is to be closed, lest a late reply be taken."""
         idle = self._idle.setdefault((server, transport), [])
-        if self._closed.is_set() or len(idle) >= _MOST_IDLE:
+        if self._closed or len(idle) >= _MOST_IDLE:
             sock.close()
         else:
             idle.append(sock)
 
     def sleep(self, seconds: float) -> None:
-        """Waits; not longer than the pool is open."""
-        self._closed.wait(seconds)
+        """Waits; hardly longer than the pool is open."""
+        until = time.monotonic() + seconds
+        while not self._closed and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, LOOK_UP))
 
     def check(self) -> None:
         """Raises RuntimeError once the pool is closed."""
-        if self._closed.is_set():
+        if self._closed:
             raise RuntimeError("the resolver is closed")
 
     def close(self) -> None:
         """Closes every socket that is not in use; what is in use finds the pool closed."""
-        self._closed.set()
+        self._closed = True
         self.close_idle()
 
     def close_idle(self) -> None:

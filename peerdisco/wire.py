@@ -145,9 +145,9 @@ def _read_uniform(
     reply: bytes, start: int, count: int, size: int, name: bytes
 ) -> tuple[frozenset[bytes], int, int] | None:
     """Reads records that are alike up to their address, all at once."""
-    owner = len(_POINTER_TO_QUESTION if reply.startswith(_POINTER_TO_QUESTION, start) else name)
-    head = reply[start : start + owner + _RECORD.size]
-    ttl = _ttl_of(head, owner, size, name)
+    owner = _POINTER_TO_QUESTION if reply.startswith(_POINTER_TO_QUESTION, start) else name
+    head = reply[start : start + len(owner) + _RECORD.size]
+    ttl = _ttl_of(head, owner, size)
     if ttl is None:
         return None
     end = start + count * (len(head) + size)
@@ -166,9 +166,9 @@ def _read_records(
     least = _LARGEST_TTL
     position = start
     for _ in range(count):
-        owner = len(_POINTER_TO_QUESTION if reply.startswith(_POINTER_TO_QUESTION, position) else name)
-        data = position + owner + _RECORD.size
-        ttl = _ttl_of(reply[position:data], owner, size, name)
+        owner = _POINTER_TO_QUESTION if reply.startswith(_POINTER_TO_QUESTION, position) else name
+        data = position + len(owner) + _RECORD.size
+        ttl = _ttl_of(reply[position:data], owner, size)
         position = data + size
         if ttl is None or position > len(reply):
             return None
@@ -177,14 +177,14 @@ def _read_records(
     return frozenset(addresses), least, position
 
 
-def _ttl_of(head: bytes, owner: int, size: int, name: bytes) -> int | None:
-    """The TTL that a record's head gives; None where it is no head of an address record of that name."""
-    if len(head) != owner + _RECORD.size:
+def _ttl_of(head: bytes, owner: bytes, size: int) -> int | None:
+    """The TTL that a record's head gives; None where it is no head of an address record of that owner."""
+    if len(head) != len(owner) + _RECORD.size or head[: len(owner)].lower() != owner:
         return None
-    rtype, rclass, ttl, length = _RECORD.unpack_from(head, owner)
-    if _ADDRESS_TYPES[size] != rtype or rclass != _IN or length != size or ttl > _LARGEST_TTL:
+    rtype, rclass, ttl, length = _RECORD.unpack_from(head, len(owner))
+    if rtype != _ADDRESS_TYPES[size] or rclass != _IN or length != size or ttl > _LARGEST_TTL:
         return None
-    return ttl if head.startswith(_POINTER_TO_QUESTION) or head[:owner].lower() == name else None
+    return int(ttl)
 
 
 _ADDRESS_TYPES = {size: _TYPES[rtype] for rtype, size in _ADDRESS_SIZE.items()}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Mapping
 
-from peerdisco.cli.narrator import NotAsTold, check, show, tell
+from peerdisco.cli.demo_watchers import tell_of_watchers
+from peerdisco.cli.narrator import NotAsTold, check, join, quiet, show, tell
 from peerdisco.errors import LookupFailed, NotHeadlessError
 from peerdisco.sync import discover_peers
 from peerdisco.testing import LocalCluster
@@ -18,11 +20,12 @@ PODS = {
     "test-deploy-7bff8c5f84-rjdm9": "200.96.0.59",
     "test-deploy-7bff8c5f84-w5l8j": "200.96.2.24",
 }
+MORE_PODS = {"test-deploy-7bff8c5f84-9xk2d": "200.96.3.7", "test-deploy-7bff8c5f84-tq6vz": "200.96.0.81"}
 SERVICE = "test-cs-svc"
 FULL_NAME = "test-cs-svc.default.svc.cluster.local."
 HEADED = "test-cs-svc-head"
 CLUSTER_IP = "200.68.238.114"
-_ME = PODS["test-deploy-7bff8c5f84-rjdm9"]
+_OWN = PODS["test-deploy-7bff8c5f84-rjdm9"]
 _PATIENCE = 0.5
 
 
@@ -34,11 +37,12 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command i
     """Tells the story; returns 0 only if everything came out as it says, else 1."""
     began = time.monotonic()
     try:
-        with LocalCluster() as cluster:
+        with LocalCluster() as cluster, quiet():
             _introduce(cluster)
             _each_in_turn(cluster)
             _with_a_head(cluster)
             _without_dns(cluster)
+            tell_of_watchers(cluster, _short(PODS), _short(MORE_PODS))
     except NotAsTold as error:
         print(f"peerdisco: the demo did not go as the story says: {error}", file=sys.stderr)
         return 1
@@ -46,9 +50,9 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command i
     return 0
 
 
-def short(pod: str) -> str:
-    """A Pod's name without its ReplicaSet's."""
-    return pod.rpartition("-")[2]
+def _short(pods: Mapping[str, str]) -> dict[str, str]:
+    """The Pods by their names without the ReplicaSet's."""
+    return {pod.rpartition("-")[2]: ip for pod, ip in pods.items()}
 
 
 def _introduce(cluster: LocalCluster) -> None:
@@ -70,11 +74,11 @@ def _each_in_turn(cluster: LocalCluster) -> None:
         f"DNS answers with the Pods'. Each Pod calls discover_peers({SERVICE!r}), which leaves the Pod itself out:"
     )
     lines = []
-    for pod, own in PODS.items():
+    for pod, own in _short(PODS).items():
         peers = discover_peers(SERVICE, own_ips=own, **cluster.options)
         others = sorted(ip for ip in PODS.values() if ip != own)
         check(f"the peers of {pod}", (peers.service, list(peers.ips), peers.self_listed), (FULL_NAME, others, True))
-        lines.append(f"in {short(pod)} ({own}): peers {' and '.join(peers.ips)}")
+        lines.append(f"in {pod} ({own}): peers {join(peers.ips)}")
     check("what DNS was asked for", [question.name for question in cluster.questions], [FULL_NAME] * len(PODS))
     show(*lines, f"DNS was asked once for each, for {FULL_NAME}")
 
@@ -87,7 +91,7 @@ def _with_a_head(cluster: LocalCluster) -> None:
         "one peer there is misses the others. So peerdisco refuses it:"
     )
     try:
-        peers = discover_peers(HEADED, own_ips=_ME, **cluster.options)
+        peers = discover_peers(HEADED, own_ips=_OWN, **cluster.options)
     except NotHeadlessError as error:
         check("the ClusterIP", error.address, CLUSTER_IP)
         show(f"NotHeadlessError: {error}")
@@ -104,16 +108,16 @@ def _without_dns(cluster: LocalCluster) -> None:
     cluster.misbehave("drop")
     began = time.monotonic()
     try:
-        peers = discover_peers(SERVICE, own_ips=_ME, timeout=_PATIENCE, **cluster.options)
+        peers = discover_peers(SERVICE, own_ips=_OWN, timeout=_PATIENCE, **cluster.options)
     except LookupFailed as error:
         check("the reason", error.reason, "timeout")
         show(f"LookupFailed after {time.monotonic() - began:.1f} s: {error}")
     else:
         raise NotAsTold(f"DNS was down, and yet there are peers: {peers!r}")
     cluster.behave()
-    again = discover_peers(SERVICE, own_ips=_ME, **cluster.options)
+    again = discover_peers(SERVICE, own_ips=_OWN, **cluster.options)
     check("the peers after DNS came back", len(again), len(PODS) - 1)
     tell(
         "That is an error, not an empty list: DNS did not say that nobody is there, it said nothing. Once DNS answers "
-        f"again, so does discover_peers: {' and '.join(again.ips)}."
+        f"again, so does discover_peers: {join(again.ips)}."
     )

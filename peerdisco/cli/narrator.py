@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import textwrap
+from collections.abc import Iterable, Iterator
+
+from peerdisco.logs import log
 
 _WIDTH = 96
 _STEP = " " * 3
@@ -23,6 +28,22 @@ def show(*lines: str) -> None:
     for line in lines:
         print(textwrap.fill(line, _WIDTH, initial_indent=2 * _STEP, subsequent_indent=3 * _STEP))
     print()
+
+
+def join(words: Iterable[str]) -> str:
+    """Words with `and` between them."""
+    return " and ".join(words)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps the log off stderr where nobody has set logging up: what happens is told on stdout."""
+    handler = logging.NullHandler()
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 def check(what: str, actual: object, expected: object) -> None:

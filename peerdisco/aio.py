@@ -160,7 +160,11 @@ class AsyncPeerWatcher:
 
         Returns:
             A call that ends it.
+
+        Raises:
+            RuntimeError: the watcher is closed, or runs in another event loop.
         """
+        self._engine.check_loop()
         unsubscribe = self._watch.subscribe(callback)
         self._engine.wake.set()
         return unsubscribe
@@ -218,6 +222,7 @@ class _Engine:
 
     async def look(self) -> None:
         async with self._one_at_a_time:
+            before = self.watch.roster.peers
             self.watch.expire()
             try:
                 listing = await look(self._session, self.watch.roster.samples)
@@ -227,7 +232,8 @@ class _Engine:
             else:
                 self.watch.found(listing)
             finally:
-                self._announce()
+                if not before.says_the_same(self.watch.roster.peers):
+                    self._announce()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[Callable[[float | None], Awaitable[None]]]:
@@ -243,11 +249,13 @@ class _Engine:
             yield pause
         finally:
             self._listeners.discard(wake)
+            self._session.clock.retire(wake)
 
     def _end(self) -> None:
         self.watch.stopping = True
         self._session.close()
         self._announce()
+        self._session.clock.retire(self.wake)
 
     def _announce(self) -> None:
         for wake in tuple(self._listeners):

@@ -95,7 +95,7 @@ class Discovery:
             yield from self._check_headless(found)
         return Listing(
             found.outcome,
-            found.addresses - own - found.outside,
+            found.addresses - (own | found.outside),
             min(own, default=None),
             found.ttl,
             found.complete,

@@ -297,6 +297,10 @@ class PeerSet(Sequence[Peer]):
         """Seconds since the last lookup that brought an answer; infinite where none has."""
         return float("inf") if self._looked_up is None else max(0.0, self._clock() - self._looked_up)
 
+    def says_the_same(self, other: PeerSet) -> bool:
+        """Whether it would be no news to who knows the other: the very same list, outcome and state."""
+        return self.listed is other.listed and self.outcome is other.outcome and self.stale is other.stale
+
     def __len__(self) -> int:
         return len(self.listed.endpoints)
 

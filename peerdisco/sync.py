@@ -171,6 +171,9 @@ class PeerWatcher:
 
         Returns:
             A call that ends it.
+
+        Raises:
+            RuntimeError: the watcher is closed.
         """
         unsubscribe = self._watch.subscribe(callback)
         self._engine.wake.set()
@@ -221,6 +224,7 @@ class _Engine:
 
     def look(self) -> None:
         with self._one_at_a_time:
+            before = self.watch.roster.peers
             self.watch.expire()
             try:
                 listing = look(self._session, self.watch.roster.samples)
@@ -231,7 +235,8 @@ class _Engine:
             else:
                 self.watch.found(listing)
             finally:
-                self._announce()
+                if not before.says_the_same(self.watch.roster.peers):
+                    self._announce()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[Callable[[float | None], None]]:
@@ -240,6 +245,11 @@ class _Engine:
         self._listeners.add(wake)
 
         def pause(seconds: float | None) -> None:
+            nonlocal wake
+            if wake not in self._listeners:  # this is the child of a fork
+                wake = threading.Event()
+                self._listeners.add(wake)
+                return
             self._session.clock.wait(wake, seconds)
             wake.clear()
 
@@ -247,6 +257,7 @@ class _Engine:
             yield pause
         finally:
             self._listeners.discard(wake)
+            self._session.clock.retire(wake)
 
     def revive(self) -> None:
         """Starts again in the child of a fork, where the thread is gone and locks may be held for ever."""
@@ -270,6 +281,7 @@ class _Engine:
             self.watch.deliver()
             self._session.clock.wait(self.wake, self.watch.due_in())
             self.wake.clear()
+        self._session.clock.retire(self.wake)
 
     def _look_on_schedule(self) -> None:
         try:

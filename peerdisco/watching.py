@@ -76,6 +76,8 @@ class Watch:
 
     def expire(self) -> None:
         """Empties a list that could not be refreshed for too long."""
+        if not self.roster.failures:
+            return
         before = self.roster.peers
         self.roster.expire(self.session.clock())
         self._log_change(before)
@@ -85,7 +87,12 @@ class Watch:
         return max(0.0, self._next_at - self.session.clock())
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
-        """Adds someone to be called at each change; what comes back ends that."""
+        """Adds someone to be called at each change; what comes back ends that.
+
+        Raises:
+            RuntimeError: the watcher is closed.
+        """
+        self.check_open()
         entry = callback, Reader()
         self._subscribers.append(entry)
 
@@ -98,9 +105,10 @@ class Watch:
     def deliver(self) -> None:
         """Calls everyone for whom something changed."""
         peers = self.roster.peers
-        for callback, reader in tuple(self._subscribers):
+        for entry in tuple(self._subscribers):
+            callback, reader = entry
             change = reader.catch_up(peers)
-            if change is None:
+            if change is None or entry not in self._subscribers:
                 continue
             try:
                 callback(change)
@@ -164,8 +172,8 @@ class Watch:
         if isinstance(self._last_error, NotHeadlessError):
             return str(self._last_error)
         if self.roster.failures:
-            since = f"{peers.age:.1f} s" if math.isfinite(peers.age) else "the start"
-            return f"DNS has failed {self.roster.failures} times in a row, for {since}: {self._last_error}"
+            since = f"for {peers.age:.1f} s" if math.isfinite(peers.age) else "since the start"
+            return f"DNS has failed {self.roster.failures} times in a row, {since}: {self._last_error}"
         if peers.outcome is Outcome.PENDING:
             return "the first lookup has not ended"
         if len(peers) >= count:
@@ -207,6 +215,6 @@ def check_wait(count: object, timeout: object, stable_for: object) -> None:
     """
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise ConfigError("count", count, "must be a whole number, 0 or more")
-    for key, seconds in (("timeout", timeout), ("stable_for", stable_for)):
-        if seconds is not None and not (isinstance(seconds, (int, float)) and 0 <= seconds < _LONGEST):
+    for key, seconds in (("timeout", 0 if timeout is None else timeout), ("stable_for", stable_for)):
+        if isinstance(seconds, bool) or not (isinstance(seconds, (int, float)) and 0 <= seconds < _LONGEST):
             raise ConfigError(key, seconds, "must be a number of seconds, 0 or more")

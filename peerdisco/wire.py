@@ -102,11 +102,12 @@ class TcpReply:
         """
         if not data:
             raise ConnectionResetError("the server closed the connection without a reply")
-        self._data += data
-        while len(self._data) >= 2 and len(self._data) >= (end := 2 + int.from_bytes(self._data[:2])):
-            reply, self._data = self._data[2:end], self._data[end:]
+        data, start = self._data + data, 0
+        while len(data) >= start + 2 and len(data) >= (end := start + 2 + int.from_bytes(data[start : start + 2])):
+            reply, start = data[start + 2 : end], end
             if fits(self._asked, reply):
                 return reply
+        self._data = data[start:]
         return None
 
 
@@ -152,8 +153,8 @@ def _read_uniform(
         return None
     end = start + count * (len(head) + size)
     # If each piece between two heads has the size of an address, the heads stand exactly where records begin.
-    first, *addresses = reply[start:end].split(head)
-    if first or len(addresses) != count or set(map(len, addresses)) != {size}:
+    addresses = reply[start:end].split(head)
+    if addresses.pop(0) or len(addresses) != count or list(map(len, addresses)).count(size) != count:
         return None
     return frozenset(addresses), ttl, end
 

@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e format lint types docs wheel bench simulate clean
+.PHONY: help demo test e2e format lint types docs wheel bench simulate lag clean
 
 help: ## List the targets.
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,10 +30,10 @@ demo: $(VENV)/.runtime ## Tell the story of a headless Service, with real packet
 	@$(BIN)/peerdisco demo
 
 test: $(VENV)/.dev ## Run every test; those that need CoreDNS are skipped where it can't be had.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(ARGS)
 
 e2e: $(VENV)/.dev ## Run the tests against a real CoreDNS, building it if need be; fail where it can't be had.
-	@$(BIN)/python -m pytest tests/e2e --require-coredns
+	@$(BIN)/python -m pytest tests/e2e --require-coredns $(ARGS)
 
 format: $(VENV)/.dev ## Format the code.
 	@$(BIN)/ruff format
@@ -49,13 +49,23 @@ types: $(VENV)/.dev ## Check types, strictly, of the package, its tests and exam
 docs: $(VENV)/.dev ## Build the documentation into docs/_build; a warning is an error.
 	@$(BIN)/sphinx-build -q -W --keep-going -E docs docs/_build
 
-wheel: $(VENV)/.dev ## Build the wheel, install it elsewhere, and run the tests against it.
+wheel: $(VENV)/.dev ## Build the wheel, install it alone, and run the unit tests against it.
 	@rm -rf dist build/wheel
 	@$(BIN)/python -m build -q
 	@$(PYTHON) -m venv build/wheel
 	@build/wheel/bin/python -m pip install -q -U pip
 	@build/wheel/bin/python -m pip install -q dist/*.whl --group test
-	@cd build && PEERDISCO_WHEEL=1 wheel/bin/python -P -m pytest -q -c ../pyproject.toml --rootdir=.. ../tests --ignore=../tests/e2e
+	@cd build && wheel/bin/python -P -c 'import peerdisco, sys; sys.exit("site-packages" not in peerdisco.__file__)'
+	@cd build && wheel/bin/python -P -m pytest -q -c ../pyproject.toml --rootdir=.. ../tests --ignore=../tests/e2e $(ARGS)
+
+bench: $(VENV)/.bench ## Compare with raw sockets, dnspython, aiodns, getaddrinfo and the kubernetes client.
+	@$(BIN)/python -m tests.benchmarks.bench $(ARGS)
+
+simulate: $(VENV)/.bench ## Show the load of a fleet on cluster DNS, from the roster's own code.
+	@$(BIN)/python -m tests.benchmarks.simulate $(ARGS)
+
+lag: $(VENV)/.dev ## Measure how far the list lags behind, against a real CoreDNS and its caches.
+	@$(BIN)/python -m tests.e2e.lag $(ARGS)
 
 clean: ## Remove everything that was made.
 	@rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis

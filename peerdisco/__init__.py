@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from peerdisco._version import __version__
 from peerdisco.config import DiscoveryConfig
 from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDiscoError, PeersNotReady
-from peerdisco.models import Answer, Change, Outcome, Peer, PeerSet, Question, Status
+from peerdisco.models import Answer, Change, Outcome, Peer, PeerSet, Question, Status, Target
 from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, StaticResolver
 from peerdisco.sync import PeerWatcher, discover_peers
 
@@ -40,6 +40,7 @@ __all__ = [
     "Resolver",
     "StaticResolver",
     "Status",
+    "Target",
     "__version__",
     "adiscover_peers",
     "discover_peers",

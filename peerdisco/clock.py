@@ -22,6 +22,9 @@ class Clock(Protocol):
     async def await_(self, wake: asyncio.Event, seconds: float | None) -> None:
         """Returns when `wake` is set, or after so many seconds (None: never)."""
 
+    def retire(self, wake: threading.Event | asyncio.Event) -> None:
+        """Says that nobody will wait with `wake` any more."""
+
 
 class SystemClock:
     """The machine's own monotonic clock."""
@@ -43,6 +46,9 @@ class SystemClock:
                 await wake.wait()
         except TimeoutError:
             return
+
+    def retire(self, wake: threading.Event | asyncio.Event) -> None:
+        """Nothing to do."""
 
 
 SYSTEM_CLOCK = SystemClock()

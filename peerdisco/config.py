@@ -202,6 +202,9 @@ class DiscoveryConfig(BaseModel):
         Args:
             environ: read instead of the process's own environment.
 
+        Returns:
+            The config, checked as any other.
+
         Raises:
             ConfigError: `PEERDISCO_SERVICE` is missing, a variable's value can't be right, or one of that prefix is unknown.
         """

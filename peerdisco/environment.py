@@ -159,7 +159,7 @@ class Machine:
             raise ConfigError(
                 "namespace",
                 None,
-                f"is not known: no POD_NAMESPACE, no {self._service_account}, and no search list of a Pod "
+                f"nothing says which: no POD_NAMESPACE, no {self._service_account}, and no search list of a Pod "
                 f"in {config.resolv_conf}; give `namespace`, or the Service as `{config.service}.<namespace>`",
             )
         return found

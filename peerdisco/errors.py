@@ -20,7 +20,7 @@ Reason = Literal["timeout", "servfail", "refused", "malformed", "truncated", "no
 _CURES: dict[Reason, str] = {
     "timeout": "Does a NetworkPolicy or firewall block port 53 (UDP and TCP), and is the DNS server running?",
     "servfail": "The server is up but can't answer; CoreDNS says so while it can't reach the API server: see its log.",
-    "refused": "Nothing listens there, or it does not serve this name: check the nameserver address.",
+    "refused": "Is the nameserver's address right, and does it serve this cluster's names?",
     "malformed": "Something between here and the server garbles DNS, or the server is broken.",
     "truncated": "The list is too long for UDP, and TCP failed: is port 53 open for TCP as well?",
     "no_nameserver": "Give `nameservers`, or look at the Pod's /etc/resolv.conf and dnsPolicy.",

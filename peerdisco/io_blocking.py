@@ -120,7 +120,8 @@ def _receive(sock: socket.socket, deadline: float, pool: Pool) -> bytes:
 def _wait_for(sock: socket.socket, event: int, deadline: float, pool: Pool) -> None:
     poll = select.poll()
     poll.register(sock, event)
-    while not poll.poll(1000 * min(LOOK_UP, max(0, deadline - time.monotonic()))):
+    while (left := deadline - time.monotonic()) > 0:
         pool.check()
-        if time.monotonic() >= deadline:
-            raise TimeoutError
+        if poll.poll(1000 * min(LOOK_UP, left)):
+            return
+    raise TimeoutError

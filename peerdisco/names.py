@@ -14,9 +14,8 @@ from ipaddress import ip_address
 from peerdisco.errors import ConfigError
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-_PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
+_PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _MAX_NAME = 253
-_MAX_PORT_NAME = 15
 
 
 def labels(key: str, text: object) -> list[str]:
@@ -55,17 +54,14 @@ def is_name(text: str) -> bool:
 
 
 def port_name(key: str, text: str) -> str:
-    """The name of a container port, as the Service declares it (RFC 6335 section 5.1).
+    """The name of a port, as the Service declares it: a DNS label (RFC 1123 section 2.1).
 
     Raises:
         ConfigError: it is none.
     """
-    if len(text) > _MAX_PORT_NAME or not _PORT_NAME.fullmatch(text):
-        raise ConfigError(
-            key,
-            text,
-            "must be a number from 1 to 65535, or a port's name: at most 15 of a-z, 0-9 and '-', one of them a letter",
-        )
+    if not _PORT_NAME.fullmatch(text):
+        problem = "must be a number from 1 to 65535, or a Service port's name: at most 63 of a-z, 0-9 and inner '-'"
+        raise ConfigError(key, text, problem)
     return text
 
 

@@ -21,6 +21,7 @@ from peerdisco.models import NOTHING_YET, Endpoint, Endpoints, Listing, PeerList
 
 _FIRST_WAIT = 0.5
 _SHORTEST_WAIT = 0.01
+_LONGEST_WAIT = 86_400.0
 # A cut answer holds a random part of the list, so a Pod that is there is in it with the probability p = held / listed, and is
 # missed by n of them with (1 - p)^n. It leaves once that is below this: never, in the life of a fleet.
 _SURE = 0.999
@@ -40,9 +41,9 @@ class _Absence(NamedTuple):
     complete: int = 0
     chance: float = 0.0
 
-    def again(self, chance: float) -> _Absence:
-        """One more answer that lacks it; `chance` is 0 where that was complete."""
-        return _Absence(self.answers + 1, self.complete + (chance == 0), self.chance + chance)
+    def again(self, chance: float | None) -> _Absence:
+        """One more answer that lacks it; `chance` is None where that was complete."""
+        return _Absence(self.answers + 1, self.complete + (chance is None), self.chance + (chance or 0.0))
 
 
 class Roster:
@@ -130,8 +131,10 @@ class Roster:
         wait = pace * (1 + self._config.jitter * (2 * self._random() - 1))
         if wait < floor:
             wait = floor * (1 + self._config.jitter * self._random())
-        expiry = self._stale_in(now)
-        return max(min(wait, expiry) if expiry > 0 else wait, _SHORTEST_WAIT)
+        expiry = self._stale_in(now) if self.failures else 0
+        if 0 < expiry < wait:
+            wait = expiry
+        return min(max(wait, floor, _SHORTEST_WAIT), _LONGEST_WAIT)
 
     def _merged(self, listing: Listing) -> Endpoints:
         """The list after an answer: who is new is in, and who is missing is out once that is sure."""
@@ -141,11 +144,11 @@ class Roster:
             return known
         everyone = known | listing.endpoints
         held = min(listing.sample_size / len(everyone), _SURE)
-        missed = listing.samples * math.log1p(-held)
+        missed = None if listing.complete else listing.samples * math.log1p(-held)
         own = None if listing.own is None else address_of(listing.own)
         absent: dict[Endpoint, _Absence] = {}
         for endpoint in known - listing.endpoints:
-            seen = self._absent.get(endpoint, _Absence()).again(0 if listing.complete else missed)
+            seen = self._absent.get(endpoint, _Absence()).again(missed)
             if not self._is_gone(seen) and address_of(endpoint) != own:
                 absent[endpoint] = seen
         self._absent = absent

@@ -14,6 +14,8 @@ from peerdisco.models import Listing, PeerList, PeerSet, Question
 from peerdisco.named_ports import NamedPortDiscovery
 from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, default_resolver, surroundings_of
 
+# Services whose one-shot lookups last came to something that was logged, so that it is logged once.
+_MOST_ONE_SHOTS = 1000
 _one_shots: dict[str, States] = {}
 
 
@@ -78,9 +80,7 @@ class Session:
 
     def peers(self, listing: Listing) -> PeerSet:
         """What a single lookup came to."""
-        states = states_of(listing)
-        if states or self.service in _one_shots:
-            _one_shots.setdefault(self.service, States(self.service)).now(states)
+        self._log_states(states_of(listing))
         log.debug("%s: %s, %d others", self.service, listing.outcome, len(listing.endpoints))
         return PeerSet(
             self.service,
@@ -89,6 +89,15 @@ class Session:
             looked_up=self.clock(),
             clock=self.clock,
         )
+
+    def _log_states(self, states: dict[str, str]) -> None:
+        if not states and self.service not in _one_shots:
+            return
+        if len(_one_shots) >= _MOST_ONE_SHOTS:
+            _one_shots.clear()
+        _one_shots.setdefault(self.service, States(self.service)).now(states)
+        if not states:
+            del _one_shots[self.service]
 
     def close(self) -> None:
         """Closes what this session opened; a resolver that was given stays as it is."""

@@ -17,6 +17,14 @@ LOOK_UP = 0.04
 """Seconds after which a thread that waits looks whether the pool was closed meanwhile."""
 
 _MOST_IDLE = 2
+# After so many exchanges a socket gives way to one with another port, lest the port be learnt (RFC 5452 section 9.2).
+_MOST_EXCHANGES = 100
+
+
+class Channel(socket.socket):
+    """A socket that counts its exchanges."""
+
+    exchanges = 0
 
 
 class Pool:
@@ -24,10 +32,10 @@ class Pool:
 
     def __init__(self) -> None:
         self._closed = False
-        self._idle: dict[tuple[Nameserver, str], list[socket.socket]] = {}
+        self._idle: dict[tuple[Nameserver, str], list[Channel]] = {}
         self._pid = os.getpid()
 
-    def take(self, server: Nameserver, transport: str) -> socket.socket | None:
+    def take(self, server: Nameserver, transport: str) -> Channel | None:
         """A socket that is connected already, if there is one that still can be used."""
         self.check()
         if self._pid != os.getpid():
@@ -43,10 +51,10 @@ class Pool:
             sock.close()  # the server has closed it; nothing else comes unasked
         return None
 
-    def open(self, server: Nameserver, transport: str) -> socket.socket:
+    def open(self, server: Nameserver, transport: str) -> Channel:
         """A new socket; a UDP one is connected."""
         family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM)
+        sock = Channel(family, socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM)
         try:
             sock.settimeout(0)
             if transport == "udp":
@@ -56,10 +64,11 @@ class Pool:
             raise
         return sock
 
-    def keep(self, sock: socket.socket, server: Nameserver, transport: str) -> None:
+    def keep(self, sock: Channel, server: Nameserver, transport: str) -> None:
         """Takes a socket back whose last exchange went well; any other is to be closed, lest a late reply be taken."""
         idle = self._idle.setdefault((server, transport), [])
-        if self._closed or len(idle) >= _MOST_IDLE:
+        sock.exchanges += 1
+        if self._closed or len(idle) >= _MOST_IDLE or sock.exchanges >= _MOST_EXCHANGES:
             sock.close()
         else:
             idle.append(sock)

@@ -12,6 +12,7 @@ _PATIENCE = 10.0
 
 class _Sleeper(NamedTuple):
     until: float
+    event: threading.Event | asyncio.Event
     wake: Callable[[], object]
 
 
@@ -25,7 +26,7 @@ class FakeClock:
     def __init__(self, now: float = 0.0) -> None:
         self._now = now
         self._sleepers: list[_Sleeper] = []
-        self._slept = 0
+        self._busy: set[threading.Event | asyncio.Event] = set()
         self._changed = threading.Condition()
 
     def __call__(self) -> float:
@@ -41,13 +42,17 @@ class FakeClock:
         Raises:
             TimeoutError: a watcher is still busy after 10 real seconds.
         """
-        self._wait_for(self._move(seconds))
+        self._move(seconds)
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._busy, _PATIENCE):
+                raise TimeoutError("a watcher that the clock woke is still busy")
 
     async def aadvance(self, seconds: float) -> None:
         """Lets time pass as `advance` does, for watchers in this event loop."""
-        goal = self._move(seconds)
+        await asyncio.sleep(0)  # a watcher that has just been started has its turn
+        self._move(seconds)
         async with asyncio.timeout(_PATIENCE):
-            while self._slept < goal:  # noqa: ASYNC110 - an Event would need a turn of the loop as well
+            while self._busy:  # noqa: ASYNC110 - an Event would need a turn of the loop as well
                 await asyncio.sleep(0)
 
     def wait_for_sleepers(self, count: int = 1) -> None:
@@ -57,12 +62,14 @@ class FakeClock:
             TimeoutError: they do not after 10 real seconds.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self._sleepers) >= count, _PATIENCE):
-                raise TimeoutError(f"{len(self._sleepers)} of {count} watchers wait on the clock")
+            if not self._changed.wait_for(lambda: self._asleep() >= count, _PATIENCE):
+                raise TimeoutError(f"{self._asleep()} of {count} watchers wait on the clock")
 
     def wait(self, wake: threading.Event, seconds: float | None) -> None:
         """Blocks until `wake` is set, or the clock is moved past so many seconds."""
-        sleeper = self._enter(seconds, wake.set)
+        if self._has_no_need_to_wait(wake, seconds):
+            return
+        sleeper = self._enter(wake, seconds, wake.set)
         try:
             wake.wait()
         finally:
@@ -70,18 +77,34 @@ class FakeClock:
 
     async def await_(self, wake: asyncio.Event, seconds: float | None) -> None:
         """Waits until `wake` is set, or the clock is moved past so many seconds."""
+        if self._has_no_need_to_wait(wake, seconds):
+            return
         loop = asyncio.get_running_loop()
-        sleeper = self._enter(seconds, lambda: loop.call_soon_threadsafe(wake.set))
+        sleeper = self._enter(wake, seconds, lambda: loop.call_soon_threadsafe(wake.set))
         try:
             await wake.wait()
         finally:
             self._leave(sleeper)
 
-    def _enter(self, seconds: float | None, wake: Callable[[], object]) -> _Sleeper:
+    def retire(self, wake: threading.Event | asyncio.Event) -> None:
+        """Says that nobody will wait with `wake` any more."""
         with self._changed:
-            sleeper = _Sleeper(float("inf") if seconds is None else self._now + seconds, wake)
+            self._busy.discard(wake)
+            self._changed.notify_all()
+
+    def _has_no_need_to_wait(self, wake: threading.Event | asyncio.Event, seconds: float | None) -> bool:
+        return wake.is_set() or (seconds is not None and seconds <= 0)
+
+    def _asleep(self) -> int:
+        return sum(not sleeper.event.is_set() for sleeper in self._sleepers)
+
+    def _enter(
+        self, event: threading.Event | asyncio.Event, seconds: float | None, wake: Callable[[], object]
+    ) -> _Sleeper:
+        with self._changed:
+            sleeper = _Sleeper(float("inf") if seconds is None else self._now + seconds, event, wake)
             self._sleepers.append(sleeper)
-            self._slept += 1
+            self._busy.discard(event)
             self._changed.notify_all()
         return sleeper
 
@@ -90,18 +113,12 @@ class FakeClock:
             if sleeper in self._sleepers:
                 self._sleepers.remove(sleeper)
 
-    def _move(self, seconds: float) -> int:
+    def _move(self, seconds: float) -> None:
         if not seconds >= 0:
             raise ValueError(f"seconds={seconds!r}: time can't run back")
         with self._changed:
             self._now += seconds
-            due = [sleeper for sleeper in self._sleepers if sleeper.until <= self._now]
-            for sleeper in due:
+            for sleeper in [sleeper for sleeper in self._sleepers if sleeper.until <= self._now]:
                 self._sleepers.remove(sleeper)
+                self._busy.add(sleeper.event)
                 sleeper.wake()
-            return self._slept + len(due)
-
-    def _wait_for(self, goal: int) -> None:
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._slept >= goal, _PATIENCE):
-                raise TimeoutError("a watcher that the clock woke is still busy")

@@ -1,0 +1,199 @@
+"""The examples as real processes: replicas that listen on 127.0.0.x, and a cluster's DNS on 127.0.0.1."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peerdisco.testing import LocalCluster
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+IPS = ["127.0.0.11", "127.0.0.12", "127.0.0.13"]
+FULL_NAME = "test-cs-svc.default.svc.cluster.local."
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has 127.0.0.11 and its like without setup")
+
+
+@pytest.fixture
+def cluster() -> Iterator[LocalCluster]:
+    """The story's Service with Pods that can be reached from here."""
+    with LocalCluster() as cluster:
+        cluster.headless("test-cs-svc", IPS, publish_not_ready_addresses=True)
+        yield cluster
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that is free on every replica's address."""
+    for _ in range(100):
+        with ExitStack() as stack:
+            first = stack.enter_context(socket.socket())
+            first.bind((IPS[0], 0))
+            free: int = first.getsockname()[1]
+            try:
+                for ip in IPS[1:]:
+                    stack.enter_context(socket.socket()).bind((ip, free))
+            except OSError:
+                continue
+            return free
+    pytest.fail("no port is free on all of the addresses")
+
+
+@contextmanager
+def running(example: str, *arguments: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """An example's process, with nothing of this one's settings; told to end afterwards."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PEERDISCO_", "POD_"))}
+    process = subprocess.Popen(  # noqa: S603 - our own examples, by this interpreter
+        [sys.executable, str(EXAMPLES / example), *arguments],
+        env=kept | dict(env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def environment(cluster: LocalCluster, ip: str, port: int) -> dict[str, str]:
+    """What the manifest gives to a replica, and what only this test needs."""
+    return {
+        "POD_IP": ip,
+        "POD_IPS": ip,
+        "PEERDISCO_SERVICE": FULL_NAME,
+        "PEERDISCO_PORT": str(port),
+        "PEERDISCO_NAMESERVERS": cluster.nameserver,
+        "PEERDISCO_ALLOWED_NETWORKS": "127.0.0.0/8",
+        "PEERDISCO_REFRESH": "0.1",
+    }
+
+
+def request(method: str, ip: str, port: int, path: str) -> tuple[int, str]:
+    """Status and text of a replica's answer."""
+    connection = HTTPConnection(ip, port, timeout=10)
+    try:
+        connection.request(method, path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    """What a process prints next."""
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def listed(*ips: str) -> str:
+    """What a replica prints of its peers."""
+    return " ".join(("peers:", *ips)) + "\n"
+
+
+@pytest.mark.parametrize("example", ["statefulset_replica.py", "asyncio_replica.py"])
+def test_three_replicas_tell_each_other(example: str, cluster: LocalCluster, port: int) -> None:
+    """Each finds the two others, becomes ready, tells them, and follows when the Service shrinks."""
+    with ExitStack() as stack:
+        replicas = [stack.enter_context(running(example, env=environment(cluster, ip, port))) for ip in IPS]
+        for process, own in zip(replicas, IPS, strict=True):
+            assert next_line(process) == listed(*(ip for ip in IPS if ip != own))
+
+        assert request("GET", IPS[0], port, "/ready")[0] == 200
+        told = request("POST", IPS[0], port, "/invalidate/user:42")
+        assert told == (200, "127.0.0.12 was told\n127.0.0.13 was told")
+        assert [request("GET", ip, port, "/dropped") for ip in IPS] == [(200, "user:42")] * 3
+
+        cluster.headless("test-cs-svc", IPS[:2])
+        assert next_line(replicas[0]) == listed("127.0.0.12")
+        replicas[1].terminate()
+        replicas[1].wait()
+        assert "127.0.0.12 was not told: " in request("POST", IPS[0], port, "/invalidate/user:43")[1]
+
+    assert [process.returncode for process in replicas] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("example", ["statefulset_replica.py", "asyncio_replica.py"])
+def test_a_replica_alone_is_not_ready(example: str, cluster: LocalCluster, port: int) -> None:
+    """The probe fails while peers are missing."""
+    cluster.headless("test-cs-svc", IPS[:1])
+    with running(example, env=environment(cluster, IPS[0], port)):
+        cluster.wait_for_questions(1)  # by now the server listens
+        assert request("GET", IPS[0], port, "/ready")[0] == 503
+
+
+def test_the_one_shot_tells_everyone(cluster: LocalCluster, port: int) -> None:
+    """Every listed replica is told; one that does not listen makes it exit with 1."""
+    options = ["--service", FULL_NAME, "--port", str(port), "--nameserver", cluster.nameserver]
+    with ExitStack() as stack:
+        for ip in IPS[1:]:
+            replica = stack.enter_context(running("statefulset_replica.py", env=environment(cluster, ip, port)))
+            next_line(replica)
+        arguments = ["user:42", *options, "--allowed-networks", "127.0.0.0/8"]
+        with running("invalidate_cache.py", *arguments, env={"POD_IPS": "127.0.0.12"}) as shot:
+            out, err = shot.communicate()
+
+        assert (out, shot.returncode) == ("127.0.0.13 was told\n", 1)
+        assert err.startswith("127.0.0.11 was not told: ")
+        assert request("GET", "127.0.0.13", port, "/dropped") == (200, "user%3A42")
+        assert request("GET", "127.0.0.12", port, "/dropped") == (200, "")
+
+
+def test_the_one_shot_says_why_it_told_nobody(cluster: LocalCluster) -> None:
+    """A Service with a head is an error with the library's own words."""
+    cluster.cluster_ip("test-cs-svc", "200.68.238.114")
+    options = ["--service", FULL_NAME, "--nameserver", cluster.nameserver]
+    with running("invalidate_cache.py", "user:42", *options, env={}) as shot:
+        _, err = shot.communicate()
+
+    assert shot.returncode == 1
+    assert "is not headless" in err
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    """The objects of a manifest."""
+    yaml = pytest.importorskip("yaml")
+    return list(yaml.safe_load_all((EXAMPLES / "kubernetes" / name).read_text()))
+
+
+def test_the_manifests_are_the_story() -> None:
+    """Both Services select the Deployment's Pods, one is headless, and the Pods learn their own addresses."""
+    headless, with_head = manifests("services.yaml")
+    (deployment,) = manifests("deployment.yaml")
+    pods = deployment["spec"]["template"]
+
+    assert (headless["metadata"]["name"], headless["spec"]["clusterIP"]) == ("test-cs-svc", "None")
+    assert with_head["metadata"]["name"] == "test-cs-svc-head"
+    assert "clusterIP" not in with_head["spec"]
+    for service in (headless, with_head):
+        assert service["spec"]["selector"] == pods["metadata"]["labels"]
+        assert service["spec"]["ports"] == [{"name": "80-80", "port": 80, "protocol": "TCP"}]
+    assert (deployment["metadata"]["name"], deployment["spec"]["replicas"]) == ("test-deploy", 3)
+    assert fields(pods) == {"POD_IPS": "status.podIPs", "POD_NAMESPACE": "metadata.namespace"}
+
+
+def test_the_statefulset_can_become_ready() -> None:
+    """Its Service publishes Pods that are not ready, they start together, and the probe is the example's."""
+    service, replicas = manifests("statefulset.yaml")
+    (container,) = replicas["spec"]["template"]["spec"]["containers"]
+
+    assert (service["spec"]["clusterIP"], service["spec"]["publishNotReadyAddresses"]) == ("None", True)
+    assert replicas["spec"]["serviceName"] == service["metadata"]["name"]
+    assert replicas["spec"]["podManagementPolicy"] == "Parallel"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
+    assert (EXAMPLES / container["command"][1]).is_file()
+    assert fields(replicas["spec"]["template"])["POD_IP"] == "status.podIP"
+
+
+def fields(pods: Mapping[str, Any]) -> dict[str, str]:
+    """The environment variables that the downward API sets."""
+    (container,) = pods["spec"]["containers"]
+    return {env["name"]: env["valueFrom"]["fieldRef"]["fieldPath"] for env in container["env"] if "valueFrom" in env}

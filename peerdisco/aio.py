@@ -189,7 +189,7 @@ class AsyncPeerWatcher:
 
 
 class _Engine:
-    """What runs in the task. It does not hold the watcher, so that a forgotten one can be collected, and stops this."""
+    """What runs in the task. It does not hold the watcher, so that a forgotten one is collected, and stops this."""
 
     def __init__(self, session: Session) -> None:
         self.watch = Watch(session, random.random)

@@ -135,13 +135,14 @@ class DiscoveryConfig(BaseModel):
 
     Attributes:
         service: the headless Service: `svc`, `svc.ns`, `svc.ns.svc`, or a full name with or without the final dot.
-        namespace: used where `service` names none. Default: `POD_NAMESPACE`, else the service account's file, else the search
-            list of resolv.conf.
+        namespace: used where `service` names none. Default: `POD_NAMESPACE`, else the service account's file, else
+            the search list of resolv.conf.
         cluster_domain: Default: from the search list of resolv.conf, else `cluster.local`.
         port: a number is attached to each Peer; a name (`"http"`) is looked up by SRV (RFC 2782).
-        family: `"auto"` is the family of one's own first address (IPv4 where unknown), and the other where that is NODATA, so
-            that a dual-stack Pod is one peer; `"ipv4"`, `"ipv6"`; `"both"` lists every address.
-        own_ips: one's own addresses. Default: `POD_IPS`/`POD_IP`, else the kernel is asked which listed address is local.
+        family: `"auto"` is the family of one's own first address (IPv4 where unknown), and the other where that is
+            NODATA, so that a dual-stack Pod is one peer; `"ipv4"`, `"ipv6"`; `"both"` lists every address.
+        own_ips: one's own addresses. Default: `POD_IPS`/`POD_IP`, else the kernel is asked which listed address is
+            local.
         nameservers: `"10.96.0.10"`, `"127.0.0.1:5353"`, `"[::1]:53"`, one or several. Default: from resolv.conf.
         resolv_conf: path of resolv.conf (resolv.conf(5)), read again when it changes.
         timeout: seconds for the whole lookup, retries included.
@@ -150,9 +151,10 @@ class DiscoveryConfig(BaseModel):
         max_backoff: seconds at most between failed lookups.
         max_stale: seconds after which a list that could not be refreshed is emptied; None keeps it.
         removal_confirmations: how many complete answers in a row must lack a Pod before it leaves.
-        max_fleet_qps: questions per second that all replicas together may ask: with N peers, `refresh` is at least N / this.
-        allowed_networks: CIDRs; an address outside is dropped. Default: any unicast address that Kubernetes itself allows
-            (no loopback, link-local, multicast or unspecified one).
+        max_fleet_qps: questions per second that all replicas together may ask: with N peers, `refresh` is at least
+            N / `max_fleet_qps`.
+        allowed_networks: CIDRs; an address outside is dropped. Default: any unicast address that Kubernetes itself
+            allows (no loopback, link-local, multicast or unspecified one).
 
     Raises:
         ConfigError: an option can't be right; names the option.
@@ -195,7 +197,7 @@ class DiscoveryConfig(BaseModel):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """The config that the environment asks for: `PEERDISCO_SERVICE`, `PEERDISCO_REFRESH`, and so on for every option.
+        """The config that the environment asks for: `PEERDISCO_SERVICE`, `PEERDISCO_REFRESH`, and so on by option.
 
         A list has commas between its items. An empty variable counts as not set.
 
@@ -206,7 +208,8 @@ class DiscoveryConfig(BaseModel):
             The config, checked as any other.
 
         Raises:
-            ConfigError: `PEERDISCO_SERVICE` is missing, a variable's value can't be right, or one of that prefix is unknown.
+            ConfigError: `PEERDISCO_SERVICE` is missing, a variable's value can't be right, or one of that prefix is
+                unknown.
         """
         given = {
             key.removeprefix(_PREFIX).lower(): value

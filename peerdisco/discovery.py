@@ -183,8 +183,8 @@ class Discovery:
     def _check_headless(self, found: Found) -> Generator[Ask, Answer, None]:
         """Asks witnesses whether a single address is a ClusterIP: what resolves may still not reach everyone.
 
-        CoreDNS answers SRV for the bare name with the Service itself where it has a ClusterIP, and with its Pods where it is
-        headless; and PTR for a ClusterIP with the Service's name.
+        CoreDNS answers SRV for the bare name with the Service itself where it has a ClusterIP, and with its Pods
+        where it is headless; and PTR for a ClusterIP with the Service's name.
         """
         suspects = found.addresses - self._no_cluster_ips
         name = found.canonical or self.service

@@ -1,7 +1,7 @@
 """What a process can learn of where it runs: resolv.conf, its namespace, its own addresses.
 
-`MACHINE` is where this process runs. A resolver that brings `surroundings` of its own (as `peerdisco.testing.FakeResolver`
-does) is believed instead, and then nothing of the machine is read.
+`MACHINE` is where this process runs. A resolver that brings `surroundings` of its own (as
+`peerdisco.testing.FakeResolver` does) is believed instead, and then nothing of the machine is read.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ class LookupFailed(PeerDiscoError):
 
     Attributes:
         question: what was asked, e.g. `test-cs-svc.default.svc.cluster.local. A`.
-        reason: `timeout`, `servfail`, `refused` (the DNS rcode or a closed port), `malformed`, `truncated` (too long for
-            UDP, and TCP failed) or `no_nameserver`.
+        reason: `timeout`, `servfail`, `refused` (the DNS rcode or a closed port), `malformed`, `truncated` (too long
+            for UDP, and TCP failed) or `no_nameserver`.
         attempts: every attempt, in order.
     """
 
@@ -109,8 +109,9 @@ class NotHeadlessError(PeerDiscoError):
 
     def __init__(self, service: str, address: str) -> None:
         super().__init__(
-            f"{service} is not headless: DNS answers with {address}, the Service's own ClusterIP, which stands for all its "
-            "Pods and names none. Set `clusterIP: None` (on a new Service: the field can't be changed) and look that up."
+            f"{service} is not headless: DNS answers with {address}, the Service's own ClusterIP, which stands for all "
+            "its Pods and names none. Set `clusterIP: None` (on a new Service: the field can't be changed) and look "
+            "that up."
         )
         self.service = service
         self.address = address

@@ -1,7 +1,8 @@
 """One question, put to nameservers until one answers: no I/O, so that threads and asyncio share it.
 
-`Lookup.round` is one round: each nameserver once, TCP where the answer did not fit UDP (RFC 7766), aliases followed. It yields
-exchanges and takes replies. Between rounds stands tenacity, with the arguments that `retry_policy` gives to both.
+`Lookup.round` is one round: each nameserver once, TCP where the answer did not fit UDP (RFC 7766), aliases followed.
+It yields exchanges and takes replies. Between rounds stands tenacity, with the arguments that `retry_policy` gives to
+both.
 """
 
 from __future__ import annotations

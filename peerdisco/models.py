@@ -1,7 +1,8 @@
 """The vocabulary: what is asked of DNS, what comes back, and the peers that follow from it.
 
 An *endpoint* is kept packed: the 4 or 16 bytes of its address, or, where SRV told more, a tuple of packed address, port
-and Pod hostname (empty where there is none). Thousands of them are compared as sets; a `Peer` is made when it is looked at.
+and Pod hostname (empty where there is none). Thousands of them are compared as sets; a `Peer` is made when it is
+looked at.
 """
 
 from __future__ import annotations

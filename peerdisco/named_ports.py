@@ -1,8 +1,8 @@
 """Peers by the name of a port: SRV says its number and each Pod's hostname (RFC 2782). No I/O.
 
 An SRV answer brings the addresses of its targets along as glue, but loses glue long before it loses targets. What is
-missing is read off the Service's own list of addresses where a target's name shows its address, or where an earlier lookup
-found it; only the rest is looked up, target by target.
+missing is read off the Service's own list of addresses where a target's name shows its address, or where an earlier
+lookup found it; only the rest is looked up, target by target.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A service reference to the one absolute name that DNS is asked for.
 
-A stub resolver would walk the Pod's search list, which costs up to four questions a lookup. The name of a Service has one
-form, `<service>.<namespace>.svc.<cluster domain>.`, so it is built here and asked once.
+A stub resolver would walk the Pod's search list, which costs up to four questions a lookup. The name of a Service has
+one form, `<service>.<namespace>.svc.<cluster domain>.`, so it is built here and asked once.
 See https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/.
 """
 

@@ -58,7 +58,8 @@ def surroundings_of(resolver: object) -> Surroundings:
 class DnsResolver:
     """Asks nameservers: UDP, TCP where the answer did not fit (RFC 7766), again and elsewhere while there is time.
 
-    Its sockets are kept open between lookups. It may be used from many threads and event loops at once, and after a fork.
+    Its sockets are kept open between lookups. It may be used from many threads and event loops at once, and after a
+    fork.
 
     Args:
         nameservers: `"10.96.0.10"`, `"127.0.0.1:5353"`, `"[::1]:53"`, one or several. Default: from resolv.conf.

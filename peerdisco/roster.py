@@ -3,8 +3,8 @@
 Laws of this module:
 
 - A failed lookup never shortens the list; only `max_stale` does, and only if set.
-- A Pod leaves when `removal_confirmations` complete answers in a row lack it, or when so many cut answers lack it that its
-  being there is out of the question; one stray answer removes nobody.
+- A Pod leaves when `removal_confirmations` complete answers in a row lack it, or when so many cut answers lack it
+  that its being there is out of the question; one stray answer removes nobody.
 - Oneself is never listed.
 - No wait is ever 0, and all replicas together never ask for more than `max_fleet_qps`.
 """
@@ -22,8 +22,8 @@ from peerdisco.models import NOTHING_YET, Endpoint, Endpoints, Listing, PeerList
 _FIRST_WAIT = 0.5
 _SHORTEST_WAIT = 0.01
 _LONGEST_WAIT = 86_400.0
-# A cut answer holds a random part of the list, so a Pod that is there is in it with the probability p = held / listed, and is
-# missed by n of them with (1 - p)^n. It leaves once that is below this: never, in the life of a fleet.
+# A cut answer holds a random part of the list, so a Pod that is there is in it with the probability p = held /
+# listed, and is missed by n of them with (1 - p)^n. It leaves once that is below this: never, in the life of a fleet.
 _SURE = 0.999
 _OUT_OF_THE_QUESTION = math.log(1e-9)
 
@@ -80,8 +80,8 @@ class Roster:
     def samples(self) -> int:
         """How many answers the next lookup may ask for where none holds the whole list.
 
-        The first lookup takes what it needs. After that one is enough: evidence comes in at the same rate for each question
-        whether they are asked together or apart, and news comes sooner apart.
+        The first lookup takes what it needs. After that one is enough: evidence comes in at the same rate for each
+        question whether they are asked together or apart, and news comes sooner apart.
         """
         return MOST_SAMPLES if self._looked_up is None else 1
 

@@ -3,8 +3,8 @@
 Laws of this module:
 
 - Bytes in, meaning out; nothing here waits, retries or remembers.
-- A plain list of addresses is read straight from the bytes, since dnspython needs 35 µs for each record; everything else
-  goes through dnspython. Both say the same of the same bytes, whatever they are.
+- A plain list of addresses is read straight from the bytes, since dnspython needs 35 µs for each record; everything
+  else goes through dnspython. Both say the same of the same bytes, whatever they are.
 - Whatever cannot be read is a `MalformedReply`, never a guess.
 """
 
@@ -126,7 +126,7 @@ def read(asked: bytes, reply: bytes, question: Question) -> Reply:
 
 
 def _read_addresses(asked: bytes, reply: bytes, question: Question) -> Reply | None:
-    """Reads a plain list of addresses: no alias, no authority, nothing more but EDNS; None where it is anything else."""
+    """Reads a plain list of addresses: no alias, no authority, nothing more but EDNS; else None."""
     size = _ADDRESS_SIZE.get(question.rtype)
     _, flags, questions, count, authority, additional = _HEADER.unpack_from(reply)
     if size is None or flags & 0xF or questions != 1 or not count or authority or additional > 1:

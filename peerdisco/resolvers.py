@@ -114,11 +114,6 @@ class DnsResolver:
         """Closes its sockets. A lookup that is under way in another thread ends at once, in RuntimeError."""
         self._pool.close()
 
-    def revive(self) -> None:
-        """Starts over with new sockets in the child of a fork, where a lock may be held for ever."""
-        self._pool.close_idle()
-        self._pool = Pool()
-
     def __enter__(self) -> Self:
         return self
 

@@ -103,8 +103,3 @@ class Session:
         """Closes what this session opened; a resolver that was given stays as it is."""
         if self._own_resolver is not None:
             self._own_resolver.close()
-
-    def revive(self) -> None:
-        """Makes what this session opened usable in the child of a fork."""
-        if self._own_resolver is not None:
-            self._own_resolver.revive()

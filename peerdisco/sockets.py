@@ -87,17 +87,16 @@ class Pool:
     def close(self) -> None:
         """Closes every socket that is not in use; what is in use finds the pool closed."""
         self._closed = True
-        self.close_idle()
+        self._close_idle()
 
-    def close_idle(self) -> None:
-        """Closes every socket that is not in use."""
+    def _close_idle(self) -> None:
         for idle in self._idle.values():
             while idle:
                 idle.pop().close()
 
     def _forget_parent(self) -> None:
         # After a fork the sockets are the parent's too, so that its replies could land here.
-        self.close_idle()
+        self._close_idle()
         self._pid = os.getpid()
 
 

@@ -262,7 +262,6 @@ class _Engine:
     def revive(self) -> None:
         """Starts again in the child of a fork, where the thread is gone and locks may be held for ever."""
         self._make_locks()
-        self._session.revive()
         self.start()
 
     def _make_locks(self) -> None:

@@ -72,7 +72,7 @@ class FakeResolver:
         self._failures: dict[str, Reason] = {}
         self._cluster_ips: dict[str, str] = {}
         self._asked = threading.Condition()
-        self._token: Token[Resolver | AsyncResolver | None] | None = None
+        self._tokens: list[Token[Resolver | AsyncResolver | None]] = []
         for service, state in (services or {}).items():
             self[service] = state
 
@@ -160,15 +160,13 @@ class FakeResolver:
         return self.lookup(question, timeout)
 
     def __enter__(self) -> Self:
-        self._token = default_resolver.set(self)
+        self._tokens.append(default_resolver.set(self))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._token is not None:
-            default_resolver.reset(self._token)
-            self._token = None
+        default_resolver.reset(self._tokens.pop())
 
     def _name(self, service: str) -> str:
         return names.absolute(DiscoveryConfig(service).service, *self._place)

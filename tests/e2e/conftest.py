@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.api_server import ApiServer
-from tests.e2e.coredns import CoreDNS, CoreDNSUnavailable, binary, corefile
+from tests.e2e.coredns import CoreDNS, CoreDNSUnavailable, binary
+from tests.e2e.corefiles import corefile
 
 HERE = Path(__file__).parent
 FOUND = pytest.StashKey[Path | str]()

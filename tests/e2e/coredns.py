@@ -20,52 +20,11 @@ import dns.query
 
 from tests.e2e.api_server import ApiServer, Endpoint
 from tests.e2e.coredns_binary import CoreDNSUnavailable, binary
+from tests.e2e.corefiles import HOST
 
-__all__ = ["CoreDNS", "CoreDNSUnavailable", "binary", "corefile", "node_local", "settled"]
+__all__ = ["CoreDNS", "CoreDNSUnavailable", "binary", "settled"]
 
-HOST = "127.0.0.1"
 DEADLINE = 20.0  # seconds; a start takes 0.2
-
-# -- Corefiles; CoreDNS itself puts the ports in, which `CoreDNS` finds --
-
-
-def corefile(endpoint: str, *, ttl: int = 30, plugins: str = "", port: str = "PORT") -> str:
-    """One server for the zone, as kubeadm writes it; `plugins` are further lines of it."""
-    pods = "verified" if "autopath" in plugins else "insecure"
-    return f"""
-.:{{${port}}} {{
-    bind {HOST}
-    errors
-    ready {HOST}:{{$READY_PORT}}
-    {plugins}
-    kubernetes cluster.local in-addr.arpa ip6.arpa {{
-        endpoint {endpoint}
-        pods {pods}
-        fallthrough in-addr.arpa ip6.arpa
-        ttl {ttl}
-        startup_timeout 1ms
-    }}
-    loadbalance
-}}
-"""
-
-
-def node_local(endpoint: str, *, ttl: int = 30) -> str:
-    """The server behind a cache with nodelocaldns's settings, which asks it over TCP."""
-    return f"""
-.:{{$PORT}} {{
-    bind {HOST}
-    errors
-    cache {{
-        success 9984 30
-        denial 9984 5
-    }}
-    forward . {HOST}:{{$ORIGIN_PORT}} {{
-        force_tcp
-    }}
-}}
-{corefile(endpoint, ttl=ttl, port="ORIGIN_PORT")}"""
-
 
 # -- the server --
 
@@ -189,7 +148,7 @@ def _poll(condition: Callable[[], bool], otherwise: str) -> None:
 _markers = itertools.count()
 
 
-def settled(coredns: CoreDNS, api: ApiServer) -> None:
+def settled(coredns: CoreDNS, api: ApiServer, *, zone: str = "cluster.local") -> None:
     """Block until CoreDNS knows all that has been declared to `api` so far.
 
     Watches of different kinds are separate streams, but each keeps its order. So a fresh Service
@@ -197,7 +156,7 @@ def settled(coredns: CoreDNS, api: ApiServer) -> None:
     """
     namespace = f"marker-{next(_markers)}"
     # each poll asks a name of its own, else a cache would repeat the first NXDOMAIN
-    names = (f"h{n}.marker.{namespace}.svc.cluster.local" for n in itertools.count())
+    names = (f"h{n}.marker.{namespace}.svc.{zone}" for n in itertools.count())
     pods = [Endpoint("192.0.2.1", hostname=f"h{n}") for n in range(1000)]
     api.headless("marker", pods, namespace=namespace)
 

@@ -10,7 +10,8 @@ import dns.rcode
 import pytest
 
 from tests.e2e.api_server import ApiServer, Endpoint
-from tests.e2e.coredns import CoreDNS, corefile, node_local, settled
+from tests.e2e.coredns import CoreDNS, settled
+from tests.e2e.corefiles import corefile, node_local
 
 STORY = {"200.96.1.50", "200.96.0.59", "200.96.2.24"}
 

@@ -22,7 +22,8 @@ import pytest
 from peerdisco.testing.cluster import LocalCluster
 from tests.e2e.api_server import ApiServer
 from tests.e2e.cases import NAMES, SIZES, ZONE, declare, sized
-from tests.e2e.coredns import CoreDNS, corefile, settled
+from tests.e2e.coredns import CoreDNS, settled
+from tests.e2e.corefiles import corefile
 
 TYPES = ("A", "AAAA", "SRV", "CNAME", "TXT", "PTR", "NS", "SOA", "MX", "HTTPS", "ANY")
 ROOMS = (None, 512, 1232, 4096, 32768)  # EDNS sizes; None: without EDNS

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from peerdisco.config import DiscoveryConfig, Options
-from peerdisco.discovery import MOST_SAMPLES, Ask
+from peerdisco.discovery import Ask
 from peerdisco.errors import LookupFailed, PeerDiscoError
 from peerdisco.io_asyncio import drive
 from peerdisco.logs import log
-from peerdisco.models import Answer, Change, Listing, PeerSet, Status
+from peerdisco.models import MOST_SAMPLES, Answer, Change, Listing, PeerSet, Status
 from peerdisco.resolvers import AsyncResolver
 from peerdisco.session import Session
 from peerdisco.watching import Callback, Reader, Watch, check_wait
@@ -117,7 +117,10 @@ class AsyncPeerWatcher:
         """
         self._watch.check_open()
         self._engine.check_loop()
-        await self._engine.look()
+        try:
+            await self._engine.look()
+        finally:
+            self._engine.wake.set()  # the next lookup may be due sooner now
         return self.peers
 
     async def wait_for(self, count: int = 1, *, timeout: float | None = None, stable_for: float = 0) -> PeerSet:  # noqa: ASYNC109 - as in PeerWatcher

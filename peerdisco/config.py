@@ -188,12 +188,12 @@ class DiscoveryConfig(BaseModel):
     @classmethod
     def of(cls, service: str | DiscoveryConfig, options: Options) -> DiscoveryConfig:
         """The config that a call asks for: `options` go over what `service`, if it is a config, already says."""
-        if isinstance(service, DiscoveryConfig) and not options:
-            return service
+        if isinstance(service, DiscoveryConfig):
+            return service.with_options(options) if options else service
         try:
             return _made(service, **options)  # type: ignore[arg-type] # what can't be hashed is dealt with below
         except TypeError:  # an option that can't be hashed, such as a list
-            return _made.__wrapped__(service, **options)
+            return cls(service, **options)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -224,6 +224,11 @@ class DiscoveryConfig(BaseModel):
             problem = "is not set; give the headless Service's name" if unset else error.problem
             raise ConfigError(key, environ.get(key, error.value), problem) from None
 
+    def with_options(self, options: Options) -> DiscoveryConfig:
+        """A copy in which these options go over what this config says."""
+        known = self.model_dump(exclude_unset=True)
+        return DiscoveryConfig(known.pop("service"), **(cast("Options", known) | options))
+
     @property
     def port_number(self) -> int | None:
         """`port`, where it is a number."""
@@ -246,11 +251,8 @@ class DiscoveryConfig(BaseModel):
 
 
 @lru_cache(maxsize=256, typed=True)
-def _made(service: str | DiscoveryConfig, **options: Unpack[Options]) -> DiscoveryConfig:
-    if not isinstance(service, DiscoveryConfig):
-        return DiscoveryConfig(service, **options)
-    known = service.model_dump(exclude_unset=True)
-    return DiscoveryConfig(known.pop("service"), **(cast("Options", known) | options))
+def _made(service: str, **options: Unpack[Options]) -> DiscoveryConfig:
+    return DiscoveryConfig(service, **options)
 
 
 def _first_error(error: ValidationError) -> ConfigError:

@@ -15,9 +15,8 @@ from peerdisco.addresses import IPV4_BYTES, reverse_name, text_of
 from peerdisco.config import DiscoveryConfig
 from peerdisco.environment import Surroundings
 from peerdisco.errors import LookupFailed, NotHeadlessError
-from peerdisco.models import Answer, Listing, Outcome, Question, RecordType
+from peerdisco.models import MOST_SAMPLES, Answer, Listing, Outcome, Question, RecordType
 
-MOST_SAMPLES = 64
 # Cut answers are random parts of the whole: when so many in a row bring nothing new, little can be missing.
 _BARREN_SAMPLES = 2
 # What a question may take of the time left if the lookup can do without its answer.
@@ -194,7 +193,7 @@ class Discovery:
             raise NotHeadlessError(self.service, text_of(min(suspects, key=len)))
         heard = by_name is not _SILENCE
         if not targets:
-            for ip in suspects:
+            for ip in sorted(suspects, key=len):
                 by_address = yield from _witness(Question(reverse_name(ip), "PTR"))
                 heard = heard or by_address is not _SILENCE
                 if name in by_address.names:

@@ -21,6 +21,10 @@ Endpoint: TypeAlias = bytes | tuple[bytes, int, str]
 Endpoints: TypeAlias = frozenset[Endpoint]
 
 
+MOST_SAMPLES = 64
+"""Cut answers that one lookup asks for at most."""
+
+
 class Outcome(Enum):
     """What DNS said of a name (RFC 2308).
 

@@ -12,10 +12,10 @@ from collections.abc import Generator, Iterable
 from peerdisco import names
 from peerdisco.addresses import dashed, text_of, undashed
 from peerdisco.config import DiscoveryConfig
-from peerdisco.discovery import MOST_SAMPLES, Ask, Discovery
+from peerdisco.discovery import Ask, Discovery
 from peerdisco.environment import Surroundings
 from peerdisco.errors import LookupFailed, NotHeadlessError
-from peerdisco.models import Answer, Listing, Outcome, Question, Target
+from peerdisco.models import MOST_SAMPLES, Answer, Listing, Outcome, Question, Target
 
 _NamedEndpoint = tuple[bytes, int, str]
 

@@ -16,8 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from peerdisco.config import DiscoveryConfig
-from peerdisco.discovery import MOST_SAMPLES
-from peerdisco.models import NOTHING_YET, Endpoint, Endpoints, Listing, PeerList, PeerSet, address_of
+from peerdisco.models import MOST_SAMPLES, NOTHING_YET, Endpoint, Endpoints, Listing, PeerList, PeerSet, address_of
 
 _FIRST_WAIT = 0.5
 _SHORTEST_WAIT = 0.01

@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from peerdisco.config import DiscoveryConfig, Options
-from peerdisco.discovery import MOST_SAMPLES, Ask
+from peerdisco.discovery import Ask
 from peerdisco.errors import LookupFailed, PeerDiscoError
 from peerdisco.io_blocking import drive
 from peerdisco.logs import log
-from peerdisco.models import Answer, Change, Listing, PeerSet, Status
+from peerdisco.models import MOST_SAMPLES, Answer, Change, Listing, PeerSet, Status
 from peerdisco.resolvers import Resolver
 from peerdisco.session import Session
 from peerdisco.watching import Callback, Reader, Watch, check_wait
@@ -130,7 +130,10 @@ class PeerWatcher:
             RuntimeError: the watcher is closed.
         """
         self._watch.check_open()
-        self._engine.look()
+        try:
+            self._engine.look()
+        finally:
+            self._engine.wake.set()  # the next lookup may be due sooner now
         return self.peers
 
     def wait_for(self, count: int = 1, *, timeout: float | None = None, stable_for: float = 0) -> PeerSet:

@@ -1,0 +1,166 @@
+"""Watchers used as they should not be: a clear error, or it plainly works."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from peerdisco import AsyncPeerWatcher, Change, ConfigError, LookupFailed, Outcome, PeerWatcher
+from peerdisco.testing import FakeClock, FakeResolver
+from tests.watcher_worlds import FIRST, MakeWorld, World, clock, fake, watch
+
+__all__ = ["clock", "fake", "watch"]
+
+
+def test_peers_before_the_start(watch: MakeWorld, fake: FakeResolver) -> None:
+    """Nobody is listed before the start, the outcome says that nothing was asked, and so does the status."""
+    world = watch(resolver=fake, start=False)
+
+    assert (len(world.watcher.peers), world.watcher.peers.outcome) == (0, Outcome.PENDING)
+    assert (world.watcher.status.lookups, world.watcher.status.next_refresh) == (0, None)
+    assert fake.questions == []
+
+
+@pytest.mark.parametrize("use", [lambda world: world.wait_for(1), lambda world: next(world.changes())])
+def test_use_before_the_start(watch: MakeWorld, fake: FakeResolver, use: Callable[[World], object]) -> None:
+    """Waiting for what cannot come is refused, with the cure."""
+    world = watch(resolver=fake, start=False)
+    with pytest.raises(RuntimeError, match=r"not started; call start\(\)"):
+        use(world)
+
+
+def test_refresh_before_the_start(watch: MakeWorld, fake: FakeResolver) -> None:
+    """A lookup by hand needs no thread and no task."""
+    assert watch(resolver=fake, start=False).refresh().ips == (FIRST,)
+
+
+def test_start_twice(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """The second start changes nothing: nobody asks twice."""
+    world = watch(resolver=fake)
+    world.start()
+    world.pass_time(clock)
+    world.start()
+    world.pass_time(clock)
+    assert world.watcher.status.lookups == 1
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda world: world.start(),
+        lambda world: world.refresh(),
+        lambda world: world.wait_for(1),
+        lambda world: next(world.changes()),
+        lambda world: world.subscribe(print),
+    ],
+    ids=["start", "refresh", "wait_for", "changes", "subscribe"],
+)
+def test_use_after_close(watch: MakeWorld, fake: FakeResolver, use: Callable[[World], object]) -> None:
+    """What a closed watcher cannot do is refused."""
+    world = watch(resolver=fake)
+    world.wait_for(1)
+    world.close()
+    with pytest.raises(RuntimeError, match="the watcher is closed; make a new one"):
+        use(world)
+
+
+def test_reading_after_close(watch: MakeWorld, fake: FakeResolver) -> None:
+    """The last list and status of a closed watcher can still be read."""
+    world = watch(resolver=fake)
+    world.wait_for(1)
+    world.close()
+    assert world.watcher.peers.ips == (FIRST,)
+    assert world.watcher.status.lookups == 1
+
+
+def test_close_twice(watch: MakeWorld, fake: FakeResolver) -> None:
+    """Closing again, or before the start, is no error."""
+    world = watch(resolver=fake)
+    world.close()
+    world.close()
+    never_started = watch(resolver=fake, start=False)
+    never_started.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        never_started.start()
+
+
+def test_close_from_a_callback(fake: FakeResolver) -> None:
+    """A subscriber may close the watcher from the watcher's own thread."""
+    watcher = PeerWatcher("svc", resolver=fake)
+    closed = threading.Event()
+
+    def close(change: Change) -> None:
+        watcher.close()
+        closed.set()
+
+    watcher.subscribe(close)
+    watcher.start()
+    assert closed.wait(10)
+    with pytest.raises(RuntimeError, match="closed"):
+        watcher.start()
+
+
+async def test_aclose_from_a_callback(fake: FakeResolver) -> None:
+    """A subscriber may have the watcher closed in its own event loop."""
+    watcher = AsyncPeerWatcher("svc", resolver=fake)
+    closing: list[asyncio.Task[None]] = []
+    watcher.subscribe(lambda _: closing.append(asyncio.ensure_future(watcher.aclose())))
+    async with watcher:
+        assert len([change async for change in watcher.changes()]) == 1
+    await closing[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        ({"count": -1}, "count"),
+        ({"count": 1.5}, "count"),
+        ({"timeout": float("nan")}, "timeout"),
+        ({"timeout": -1}, "timeout"),
+        ({"timeout": "5"}, "timeout"),
+        ({"stable_for": float("nan")}, "stable_for"),
+        ({"stable_for": None}, "stable_for"),
+    ],
+)
+def test_wait_for_nonsense(watch: MakeWorld, fake: FakeResolver, arguments: Any, key: str) -> None:
+    """What cannot be waited for is refused at once, by name."""
+    world = watch(resolver=fake)
+    with pytest.raises(ConfigError, match=rf"^{key}="):
+        world.wait_for(**arguments)
+
+
+@pytest.mark.parametrize("resolver", [object(), "10.96.0.10", 5])
+def test_a_resolver_without_the_method(watch: MakeWorld, resolver: object) -> None:
+    """A resolver that cannot answer is refused when the watcher is made."""
+    with pytest.raises(ConfigError, match=r"^resolver=.*has no method `a?lookup`"):
+        watch("svc", resolver=resolver)
+
+
+class Blocking:
+    """A resolver for threads only."""
+
+    lookup = FakeResolver.lookup
+
+
+def test_a_resolver_for_the_other_world() -> None:
+    """A blocking resolver is none for asyncio."""
+    with pytest.raises(ConfigError, match="has no method `alookup`"):
+        AsyncPeerWatcher("svc", resolver=Blocking())  # type: ignore[arg-type] # that is the test
+
+
+def test_an_option_that_does_not_exist(watch: MakeWorld) -> None:
+    """A misspelt option is refused by name."""
+    with pytest.raises(ConfigError, match=r"^refesh=5: no such option"):
+        watch("svc", refesh=5)  # type: ignore[call-arg] # that is the test
+
+
+def test_a_failing_start_is_no_error(watch: MakeWorld, fake: FakeResolver) -> None:
+    """DNS that is down when the watcher starts is not the start's business."""
+    fake.fail("svc")
+    world = watch(resolver=fake)
+    with pytest.raises(LookupFailed):
+        world.refresh()
+    fake.heal("svc")
+    assert world.refresh().ips == (FIRST,)

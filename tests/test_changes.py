@@ -1,0 +1,172 @@
+"""How a watcher tells of changes: as a stream that can be slow, and to callbacks that can raise."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from peerdisco import Change, PeerWatcher
+from peerdisco.testing import FakeClock, FakeResolver
+from tests.watcher_worlds import FIRST, OWN, SECOND, THIRD, MakeWorld, clock, fake, watch
+
+__all__ = ["clock", "fake", "watch"]
+
+
+def told(change: Change) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """Who came, who went, who is there."""
+    return list(map(str, change.added)), list(map(str, change.removed)), change.peers.ips
+
+
+def test_the_first_change_adds_everyone(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """The stream alone tells the whole story, whenever one begins to listen."""
+    world = watch(resolver=fake)
+    early = world.changes()
+    assert told(next(early)) == ([FIRST], [], (FIRST,))
+    fake["svc"] = [OWN, FIRST, SECOND]
+    world.pass_time(clock, 60)
+
+    assert told(next(early)) == ([SECOND], [], (FIRST, SECOND))
+    assert told(next(world.changes())) == ([FIRST, SECOND], [], (FIRST, SECOND))
+
+
+def test_a_slow_consumer_gets_one_change(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """Whatever happens meanwhile is merged; what came and went again is not told at all."""
+    world = watch(resolver=fake, removal_confirmations=1)
+    stream = world.changes()
+    next(stream)
+    for pods in ([OWN, FIRST, SECOND], [OWN, FIRST, SECOND, THIRD], [OWN, SECOND, THIRD], [OWN, SECOND]):
+        fake["svc"] = pods
+        world.pass_time(clock, 60)
+
+    assert told(next(stream)) == ([SECOND], [FIRST], (SECOND,))
+
+
+def test_consumers_are_independent(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """Each consumer has a place of its own in the story."""
+    world = watch(resolver=fake)
+    quick, slow = world.changes(), world.changes()
+    quick_story = [told(next(quick))]
+    for pods in ([OWN, FIRST, SECOND], [OWN, FIRST, SECOND, THIRD]):
+        fake["svc"] = pods
+        world.pass_time(clock, 60)
+        quick_story.append(told(next(quick)))
+
+    assert [added for added, _, _ in quick_story] == [[FIRST], [SECOND], [THIRD]]
+    assert told(next(slow)) == ([FIRST, SECOND, THIRD], [], (FIRST, SECOND, THIRD))
+
+
+def test_the_stream_ends_with_the_watcher(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """After `close` a stream has nothing more to say, whether or not it had begun."""
+    world = watch(resolver=fake)
+    begun, fresh = world.changes(), world.changes()
+    next(begun)
+    world.close()
+
+    assert list(begun) == []
+    assert list(fresh) == []
+
+
+def test_a_consumer_that_waits_is_released(fake: FakeResolver, clock: FakeClock) -> None:
+    """A thread that waits for the next change is woken by `close`."""
+    with ThreadPoolExecutor() as pool:
+        with PeerWatcher("svc", resolver=fake) as watcher:
+            story = pool.submit(lambda: [told(change) for change in watcher.changes()])
+            clock.wait_for_sleepers(2)
+            fake["svc"] = [OWN, FIRST, SECOND]
+            clock.advance(60)
+            clock.wait_for_sleepers(2)
+        assert [added for added, _, _ in story.result(10)] == [[FIRST], [SECOND]]
+
+
+def test_subscribe(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """The first call adds everyone, each later one tells a change, and nothing comes without one."""
+    world = watch(resolver=fake)
+    world.pass_time(clock)
+    calls: list[Change] = []
+    world.subscribe(calls.append)
+    world.pass_time(clock)
+    assert [told(change) for change in calls] == [([FIRST], [], (FIRST,))]
+    world.pass_time(clock, 60)
+    fake["svc"] = [OWN, FIRST, SECOND]
+    world.pass_time(clock, 60)
+
+    assert [told(change)[0] for change in calls] == [[FIRST], [SECOND]]
+
+
+def test_subscribe_before_the_start(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """Someone who subscribes early misses nothing."""
+    world = watch(resolver=fake, start=False)
+    calls: list[Change] = []
+    world.subscribe(calls.append)
+    assert calls == []
+    world.start()
+    world.pass_time(clock)
+    assert [told(change)[0] for change in calls] == [[FIRST]]
+
+
+def test_unsubscribe(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """Who has unsubscribed is not called any more; doing so twice is no error."""
+    world = watch(resolver=fake)
+    calls: list[Change] = []
+    unsubscribe = world.subscribe(calls.append)
+    world.pass_time(clock)
+    unsubscribe()
+    unsubscribe()
+    fake["svc"] = [OWN]
+    world.pass_time(clock, 60)
+    assert len(calls) == 1
+
+
+def test_unsubscribe_inside_a_callback(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """A callback can end itself and others while it runs; whom it ended is not called, the rest are."""
+    world = watch(resolver=fake, start=False)
+    calls: list[str] = []
+    ends: list[Callable[[], None]] = []
+
+    def first(change: Change) -> None:
+        calls.append("first")
+        for end in ends:
+            end()
+
+    ends.append(world.subscribe(first))
+    ends.append(world.subscribe(lambda _: calls.append("second")))
+    world.subscribe(lambda _: calls.append("third"))
+    world.start()
+    world.pass_time(clock)
+    fake["svc"] = [OWN, SECOND]
+    world.pass_time(clock, 60)
+
+    assert calls == ["first", "third", "third"]
+
+
+def test_a_callback_that_raises(
+    watch: MakeWorld, fake: FakeResolver, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A subscriber's error is logged, the others still run, and the watcher goes on."""
+    world = watch(resolver=fake)
+    calls: list[Change] = []
+
+    def bad(change: Change) -> None:
+        raise ZeroDivisionError("my own")
+
+    world.subscribe(bad)
+    world.subscribe(calls.append)
+    world.pass_time(clock)
+    fake["svc"] = [OWN, FIRST, SECOND]
+    world.pass_time(clock, 60)
+
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [told(change)[0] for change in calls] == [[FIRST], [SECOND]]
+    assert len(errors) == 2
+    assert all(error.exc_info and error.exc_info[0] is ZeroDivisionError for error in errors)
+    assert not world.watcher.status.failures
+
+
+def test_subscribers_see_what_the_watcher_lists(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """Inside a callback the watcher's own list is the one that the change ends in."""
+    world = watch(resolver=fake)
+    same: list[bool] = []
+    world.subscribe(lambda change: same.append(change.peers is world.watcher.peers))
+    world.pass_time(clock)
+    assert same == [True]

@@ -1,0 +1,176 @@
+"""What is asked about a Service and what the answers come to: families, ClusterIPs, oneself, parts of a list."""
+
+import itertools
+
+import pytest
+
+from peerdisco import Answer, ConfigError, LookupFailed, Outcome, Question
+from peerdisco.addresses import pack_ip, text_of
+from peerdisco.models import Listing
+from peerdisco.testing import FakeResolver
+from tests.lookups import answered, discovery
+from tests.worlds import ips
+
+WEB = "web.default.svc.cluster.local."
+DUAL = ["10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"]
+HEAD = "10.96.0.7"
+
+
+def packed(*texts: str) -> frozenset[bytes]:
+    """Addresses, as DNS carries them."""
+    return frozenset(map(pack_ip, texts))
+
+
+def listed(listing: Listing) -> list[str]:
+    """The addresses of a listing, as text."""
+    return sorted(text_of(ip) for ip in listing.endpoints if isinstance(ip, bytes))
+
+
+@pytest.mark.parametrize(
+    ("family", "own", "found", "asked"),
+    [
+        ("ipv4", None, DUAL[:2], "A"),
+        ("ipv6", None, DUAL[2:], "AAAA"),
+        ("both", None, DUAL, "A AAAA"),
+        ("auto", None, DUAL[:2], "A"),
+        ("auto", "10.0.0.2", DUAL[:1], "A"),
+        ("auto", "fd00::2", DUAL[2:3], "AAAA"),
+        ("auto", "fd00::2,10.0.0.2", DUAL[2:3], "AAAA"),
+        ("both", "fd00::2,10.0.0.2", [DUAL[0], DUAL[2]], "A AAAA"),
+    ],
+)
+def test_families(family: str, own: str | None, found: list[str], asked: str) -> None:
+    """Of a dual-stack Service the wanted family is asked for; of itself, the one of one's own first address."""
+    subject = discovery(family=family, own_ips=own)
+    listing, questions = answered(subject.look(), FakeResolver({"web": DUAL}))
+
+    assert found == listed(listing)
+    assert [Question(WEB, rtype) for rtype in asked.split()] == questions  # type: ignore[arg-type] # types
+
+
+@pytest.mark.parametrize(
+    ("family", "pods", "own", "outcome", "found"),
+    [
+        ("auto", DUAL[2:], None, Outcome.FOUND, DUAL[2:]),
+        ("auto", DUAL[:2], "fd00::9", Outcome.FOUND, DUAL[:2]),
+        ("ipv4", DUAL[2:], None, Outcome.NODATA, []),
+        ("ipv6", DUAL[:2], None, Outcome.NODATA, []),
+        ("both", DUAL[:2], None, Outcome.FOUND, DUAL[:2]),
+        ("both", DUAL[2:], None, Outcome.FOUND, DUAL[2:]),
+        ("auto", [], None, Outcome.NXDOMAIN, []),
+        ("both", [], None, Outcome.NXDOMAIN, []),
+    ],
+)
+def test_one_family_is_nodata(
+    family: str, pods: list[str], own: str | None, outcome: Outcome, found: list[str]
+) -> None:
+    """Where a Service has one family, `auto` and `both` find it whichever it is."""
+    listing, _ = answered(discovery(family=family, own_ips=own).look(), FakeResolver({"web": pods}))
+
+    assert (outcome, found) == (listing.outcome, listed(listing))
+
+
+@pytest.mark.parametrize("family", ["auto", "both"])
+def test_nodata_in_both_families(family: str) -> None:
+    """A name without any address is NODATA."""
+    listing, questions = answered(discovery(family=family).look(), FakeResolver({"web": Answer(Outcome.NODATA)}))
+
+    assert Outcome.NODATA is listing.outcome
+    assert [question.rtype for question in questions] == ["A", "AAAA"]
+
+
+def test_nxdomain_is_not_asked_for_again() -> None:
+    """Where there is no such name, the other family need not be asked."""
+    _, questions = answered(discovery().look(), FakeResolver())
+
+    assert [Question(WEB, "A")] == questions
+
+
+def test_both_as_complete_as_each() -> None:
+    """Of two families the shorter TTL counts, and one that is cut makes the whole incomplete."""
+    answers = {
+        "A": Answer(Outcome.FOUND, packed("10.0.0.1", "10.0.0.2"), ttl=30),
+        "AAAA": Answer(Outcome.FOUND, packed("fd00::1", "fd00::2"), ttl=5, complete=False),
+    }
+    listing, _ = answered(discovery(family="both").look(), lambda question: answers[question.rtype])
+
+    assert (listing.ttl, listing.complete) == (5, False)
+    assert listed(listing) == DUAL
+
+
+@pytest.mark.parametrize("own", ["10.0.0.1", "::ffff:10.0.0.1", "10.9.9.9 10.0.0.1"])
+def test_own(own: str) -> None:
+    """One's own address is left out however it is written, and known."""
+    listing, _ = answered(discovery(own_ips=own).look(), FakeResolver({"web": ["10.0.0.1", "10.0.0.2"]}))
+
+    assert (["10.0.0.2"], pack_ip("10.0.0.1")) == (listed(listing), listing.own)
+
+
+@pytest.mark.parametrize(
+    ("networks", "found", "outside"),
+    [
+        (None, ["10.0.0.1", "192.168.0.1"], ["127.0.0.1", "169.254.0.1"]),
+        ("10.0.0.0/8", ["10.0.0.1"], ["127.0.0.1", "169.254.0.1", "192.168.0.1"]),
+        ("127.0.0.0/8,169.254.0.0/16", ["127.0.0.1", "169.254.0.1"], ["10.0.0.1", "192.168.0.1"]),
+    ],
+)
+def test_allowed_networks(networks: str | None, found: list[str], outside: list[str]) -> None:
+    """What can't be a peer's address is left out, and counted."""
+    fake = FakeResolver({"web": ["10.0.0.1", "192.168.0.1", "127.0.0.1", "169.254.0.1"]})
+    listing, _ = answered(discovery(allowed_networks=networks).look(), fake)
+
+    assert (found, packed(*outside)) == (listed(listing), listing.outside)
+
+
+def cut(*texts: str) -> Answer:
+    """An answer that does not hold all."""
+    return Answer(Outcome.FOUND, packed(*texts), complete=False)
+
+
+def test_samples_until_nothing_is_new() -> None:
+    """Parts are united until two in a row bring nothing new."""
+    a, b, c, d = ips(4)
+    answers = iter([cut(a, b), cut(b, c), cut(c, d), cut(a, c), cut(b, d), cut(a, a)])
+    listing, questions = answered(discovery().look(), lambda _: next(answers))
+
+    assert ([a, b, c, d], False) == (listed(listing), listing.complete)
+    assert (listing.samples, listing.sample_size, len(questions)) == (5, 2, 5)
+
+
+def test_as_many_samples_as_allowed() -> None:
+    """No more are taken than the caller allows."""
+    numbers = itertools.count(1)
+    listing, questions = answered(discovery().look(3), lambda _: cut(f"10.0.0.{next(numbers)}", "10.0.1.1"))
+
+    assert (listing.samples, len(questions), len(listing.endpoints), listing.complete) == (3, 3, 4, False)
+
+
+def test_a_whole_answer_ends_the_sampling() -> None:
+    """Once an answer holds all, what was sampled before is of no account."""
+    answers = iter([cut("10.0.0.1", "10.0.0.2"), Answer(Outcome.FOUND, packed("10.0.0.3", "10.0.0.4"))])
+    listing, _ = answered(discovery().look(), lambda _: next(answers))
+
+    assert (listed(listing), listing.complete, listing.samples) == (["10.0.0.3", "10.0.0.4"], True, 1)
+
+
+def test_a_sample_that_fails() -> None:
+    """What is known stands when the next sample can't be had."""
+    fake = FakeResolver()
+    fake.script("web", [cut("10.0.0.1", "10.0.0.2"), "timeout"])
+    listing, _ = answered(discovery().look(), fake)
+
+    assert (listed(listing), listing.complete) == (["10.0.0.1", "10.0.0.2"], False)
+
+
+def test_a_first_answer_that_fails() -> None:
+    """Without any answer the failure is told."""
+    with pytest.raises(LookupFailed) as raised:
+        answered(discovery().look(), FakeResolver({"web": "servfail"}))
+
+    assert raised.value.reason == "servfail"
+
+
+def test_a_name_too_long() -> None:
+    """A Service whose absolute name is too long is refused before anything is asked."""
+    with pytest.raises(ConfigError):
+        discovery(".".join(["a" * 63] * 2), cluster_domain=".".join(["c" * 63] * 2))

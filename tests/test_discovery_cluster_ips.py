@@ -1,0 +1,145 @@
+"""A ClusterIP is told from a single Pod by witnesses, who are asked no more than is needed."""
+
+import pytest
+
+from peerdisco import Answer, LookupFailed, NotHeadlessError, Outcome, Question
+from peerdisco.addresses import pack_ip, reverse_name, text_of
+from peerdisco.discovery import Ask
+from peerdisco.models import Listing, Target
+from peerdisco.testing import FakeResolver
+from tests.lookups import answered, discovery
+
+WEB = "web.default.svc.cluster.local."
+DUAL = ["10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"]
+HEAD = "10.96.0.7"
+
+
+def listed(listing: Listing) -> list[str]:
+    """The addresses of a listing, as text."""
+    return sorted(text_of(ip) for ip in listing.endpoints if isinstance(ip, bytes))
+
+
+def test_a_cluster_ip_by_srv() -> None:
+    """SRV for the bare name whose target is that name gives the ClusterIP away."""
+    fake = FakeResolver()
+    fake.cluster_ip("web", HEAD)
+    with pytest.raises(NotHeadlessError) as raised:
+        answered(discovery().look(), fake)
+
+    assert (raised.value.service, raised.value.address) == (WEB, HEAD)
+    assert [Question(WEB, "A"), Question(WEB, "SRV")] == fake.questions
+
+
+def head(question: Question) -> Answer:
+    """A server that answers no SRV for the bare name, as some others than CoreDNS."""
+    match question.rtype:
+        case "SRV":
+            return Answer(Outcome.NODATA)
+        case "PTR":
+            return Answer(Outcome.FOUND, names=(WEB,))
+    return Answer.of(question, [HEAD, "fd00:96::7"])
+
+
+def test_a_cluster_ip_by_ptr() -> None:
+    """Where SRV says nothing, PTR of the address does."""
+    asked: list[Question] = []
+
+    def by(question: Question) -> Answer:
+        asked.append(question)
+        return head(question)
+
+    with pytest.raises(NotHeadlessError, match=HEAD):
+        answered(discovery().look(), by)
+
+    assert [Question(WEB, "A"), Question(WEB, "SRV"), Question(reverse_name(pack_ip(HEAD)), "PTR")] == asked
+
+
+@pytest.mark.parametrize(("family", "address"), [("both", HEAD), ("ipv6", "fd00:96::7"), ("auto", HEAD)])
+def test_a_dual_stack_cluster_ip(family: str, address: str) -> None:
+    """A ClusterIP of each family is still a ClusterIP."""
+    with pytest.raises(NotHeadlessError) as raised:
+        answered(discovery(family=family).look(), head)
+
+    assert address == raised.value.address
+
+
+@pytest.mark.parametrize("pods", [["10.0.0.1"], ["fd00::1"]])
+def test_a_single_pod(pods: list[str]) -> None:
+    """A headless Service with one Pod is told from a ClusterIP, with ports or without, and only once."""
+    subject = discovery()
+    fake = FakeResolver({"web": pods})
+
+    assert pods == listed(answered(subject.look(), fake)[0])
+    before = len(fake.questions)
+    assert pods == listed(answered(subject.look(), fake)[0])
+    assert {"A", "AAAA"} >= {question.rtype for question in fake.questions[before:]}
+
+
+def test_a_verdict_is_of_an_address() -> None:
+    """Another single address is asked about again."""
+    subject = discovery()
+    fake = FakeResolver({"web": ["10.0.0.1"]})
+    answered(subject.look(), fake)
+    fake.cluster_ip("web", HEAD)
+    with pytest.raises(NotHeadlessError):
+        answered(subject.look(), fake)
+
+
+def test_srv_that_names_pods() -> None:
+    """SRV with the Pods' names proves that the Service is headless: PTR is not asked."""
+
+    def by(question: Question) -> Answer:
+        if question.rtype == "SRV":
+            return Answer(Outcome.FOUND, targets=(Target(f"10-0-0-1.{WEB}", 80),))
+        return Answer.of(question, ["10.0.0.1"])
+
+    listing, questions = answered(discovery().look(), by)
+
+    assert listed(listing) == ["10.0.0.1"]
+    assert [question.rtype for question in questions] == ["A", "SRV"]
+
+
+def test_silent_witnesses() -> None:
+    """Witnesses that do not answer prove nothing, fail nothing, and are asked again the next time."""
+
+    def by(question: Question) -> Answer:
+        if question.rtype in ("SRV", "PTR"):
+            raise LookupFailed(question, "timeout")
+        return Answer.of(question, [HEAD])
+
+    subject = discovery()
+    for _ in range(2):
+        listing, questions = answered(subject.look(), by)
+        assert listed(listing) == [HEAD]
+        assert [question.rtype for question in questions] == ["A", "SRV", "PTR"]
+
+
+def test_witnesses_take_a_share_of_the_time() -> None:
+    """A silent witness leaves most of the time."""
+    looking = discovery().look()
+
+    assert Ask(Question(WEB, "A"), 1.0) == next(looking)
+    assert Ask(Question(WEB, "SRV"), 0.25) == looking.send(Answer.of(Question(WEB, "A"), [HEAD]))
+
+
+@pytest.mark.parametrize(("pods", "own"), [(["10.0.0.1", "10.0.0.2"], None), (["10.0.0.1"], "10.0.0.1")])
+def test_no_witness_is_needed(pods: list[str], own: str | None) -> None:
+    """Several addresses, or one's own, can't be a ClusterIP."""
+    _, questions = answered(discovery(own_ips=own).look(), FakeResolver({"web": pods}))
+
+    assert [Question(WEB, "A")] == questions
+
+
+def test_an_external_name_of_a_cluster_ip() -> None:
+    """An alias of a Service with a ClusterIP is no better: the witness is asked about the alias's end."""
+    target = "real.default.svc.cluster.local."
+
+    def by(question: Question) -> Answer:
+        if question == Question(target, "SRV"):
+            return Answer(Outcome.FOUND, targets=(Target(target, 80),))
+        return Answer.of(question, [HEAD])._replace(canonical=target)
+
+    with pytest.raises(NotHeadlessError) as raised:
+        answered(discovery().look(), by)
+
+    assert raised.value.service == WEB

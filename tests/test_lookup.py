@@ -1,0 +1,122 @@
+"""A round of a lookup as the plain generator that it is: who is asked what, over what, and what it comes to."""
+
+import pytest
+from tenacity import Retrying
+
+from peerdisco import LookupFailed, Outcome
+from peerdisco.lookup import Exchange
+from tests.rounds import FIRST, FOUND, SECOND, Bench, Server, absent, failing, listing, nonsense, replying, silent
+
+
+def test_the_first_server_answers() -> None:
+    """One answer is enough."""
+    bench = Bench()
+
+    assert bench.round(listing).addresses == FOUND
+    assert bench.path() == [(FIRST, "udp")]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        silent,
+        failing(ConnectionRefusedError()),
+        failing(OSError(101, "Network is unreachable")),
+        replying(rcode="SERVFAIL"),
+        replying(rcode="REFUSED"),
+        nonsense,
+    ],
+)
+def test_the_next_server_is_asked(bad: Server) -> None:
+    """Whatever the first one fails with, the next gets the same question with another id."""
+    bench = Bench()
+
+    assert bench.round(bad, listing).addresses == FOUND
+    assert bench.path() == [(FIRST, "udp"), (SECOND, "udp")]
+    first, second = (exchange.message for exchange in bench.sent)
+    assert first[:2] != second[:2]
+    assert first[2:] == second[2:]
+
+
+@pytest.mark.parametrize("absence", [absent, replying(soa=True)])
+def test_absence_is_an_answer(absence: Server) -> None:
+    """Nobody, said with authority, is not asked about elsewhere."""
+    bench = Bench()
+
+    assert bench.round(absence).outcome in (Outcome.NXDOMAIN, Outcome.NODATA)
+    assert len(bench.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("replies", "reason", "said"),
+    [
+        ([silent, silent], "timeout", "did not answer"),
+        ([failing(ConnectionRefusedError()), silent], "refused", "nothing listens there"),
+        ([silent, failing(OSError(101, "Network is unreachable"))], "refused", "Network is unreachable"),
+        ([silent, replying(rcode="SERVFAIL")], "servfail", "answered SERVFAIL"),
+        ([replying(rcode="REFUSED"), silent], "refused", "answered REFUSED"),
+        ([replying(rcode="REFUSED"), replying(rcode="SERVFAIL")], "servfail", "answered REFUSED"),
+        ([replying(rcode="NOTIMP"), silent], "servfail", "answered NOTIMP"),
+        ([silent, nonsense], "malformed", "can't be read"),
+    ],
+)
+def test_why_nobody_answered(replies: list[Server], reason: str, said: str) -> None:
+    """The last reason that is more than silence counts, and the story has all of them."""
+    with pytest.raises(LookupFailed, match=said) as raised:
+        Bench().round(*replies)
+
+    assert reason == raised.value.reason
+    assert [attempt.server for attempt in raised.value.attempts] == ["10.96.0.10:53", "[fd00::a]:5353"]
+
+
+@pytest.mark.parametrize(("servers", "share"), [(1, 1.0), (3, 1.0), (8, 0.5)])
+def test_patience(servers: int, share: float) -> None:
+    """Each server has a share of the time, twice as much in the next round."""
+    bench = Bench(*[FIRST] * servers)
+    for _ in range(2):
+        with pytest.raises(LookupFailed):
+            bench.round(*[silent] * servers)
+
+    assert [share] * servers + [2 * share] * servers == [exchange.timeout for exchange in bench.sent]
+
+
+def test_in_time() -> None:
+    """No exchange waits longer than there is time, and none begins after it."""
+    bench = Bench()
+    exchange = Exchange(FIRST, "udp", b"", 1.0)
+
+    assert exchange == bench.lookup.in_time(exchange)
+    bench.clock.advance(4.25)
+    assert bench.lookup.in_time(exchange).timeout == 0.75
+    assert not bench.lookup.is_over
+    bench.clock.advance(0.75)
+    assert bench.lookup.is_over
+    with pytest.raises(LookupFailed):
+        bench.lookup.in_time(exchange)
+
+
+def test_waits_between_rounds() -> None:
+    """Rounds are repeated at growing distances while there is time, and the failure tells all attempts."""
+    bench = Bench(FIRST)
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        bench.clock.advance(seconds)
+
+    with pytest.raises(LookupFailed) as raised:
+        Retrying(sleep=sleep, **bench.lookup.retry_policy())(lambda: bench.round(silent))
+
+    assert waits == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
+    assert len(raised.value.attempts) == 8
+
+
+def test_an_answer_ends_the_rounds() -> None:
+    """The first round that brings an answer is the last; any other error than LookupFailed ends them as well."""
+    bench = Bench(FIRST)
+    replies = iter([silent, replying(rcode="SERVFAIL"), listing])
+    policy = bench.lookup.retry_policy()
+
+    assert Retrying(sleep=bench.clock.advance, **policy)(lambda: bench.round(next(replies))).addresses == FOUND
+    with pytest.raises(ZeroDivisionError):
+        Retrying(sleep=bench.clock.advance, **policy)(lambda: 1 // 0)

@@ -1,0 +1,123 @@
+"""A round of a lookup where a reply is cut or ends in an alias."""
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+
+from peerdisco import LookupFailed, Outcome, Question
+from peerdisco.addresses import pack_ip
+from peerdisco.lookup import MAX_ALIASES, Exchange
+from tests.rounds import (
+    FIRST,
+    FOUND,
+    NAME,
+    SECOND,
+    WEB,
+    Bench,
+    Server,
+    absent,
+    failing,
+    listing,
+    nonsense,
+    replying,
+    silent,
+)
+
+
+def test_tcp_where_udp_was_cut() -> None:
+    """A cut reply is asked for again over TCP, at the same server; the next lookup begins there."""
+    needs_tcp: set[Question] = set()
+    large = replying(*(f"{NAME} A 10.0.1.{n}" for n in range(100)))
+    bench = Bench(needs_tcp=needs_tcp)
+
+    assert len(bench.round(replying(cut=True), large).addresses) == 100
+    assert bench.path() == [(FIRST, "udp"), (FIRST, "tcp")]
+    again = Bench(needs_tcp=needs_tcp)
+    again.round(large)
+    assert again.path() == [(FIRST, "tcp")]
+
+
+def test_tcp_is_forgotten() -> None:
+    """Once the answer would fit UDP again, the next lookup begins with UDP."""
+    bench = Bench(needs_tcp={WEB})
+    bench.round(listing)
+
+    assert bench.path() == [(FIRST, "tcp")]
+    assert set() == bench.needs_tcp
+
+
+@pytest.mark.parametrize("failure", [silent, failing(ConnectionResetError("closed")), nonsense])
+def test_tcp_that_fails(failure: Server) -> None:
+    """Where TCP fails the next server is asked over UDP again."""
+    bench = Bench()
+
+    assert bench.round(replying(cut=True), failure, listing).addresses == FOUND
+    assert bench.path() == [(FIRST, "udp"), (FIRST, "tcp"), (SECOND, "udp")]
+
+
+def test_no_tcp_at_all() -> None:
+    """The reason is that the answer was cut, and the message points to TCP."""
+    with pytest.raises(LookupFailed, match="port 53 open for TCP") as raised:
+        Bench(FIRST).round(replying(cut=True), silent)
+
+    assert raised.value.reason == "truncated"
+
+
+def test_cut_over_tcp() -> None:
+    """A part is an answer, and says that it is one; a part without any record is none."""
+    assert Bench().round(replying(cut=True), replying(f"{NAME} A 10.0.0.1", cut=True)).complete is False
+    with pytest.raises(LookupFailed) as raised:
+        Bench(FIRST).round(replying(cut=True), replying(cut=True))
+    assert raised.value.reason == "truncated"
+
+
+def test_an_alias_within_a_reply() -> None:
+    """A chain of CNAMEs is followed to its end."""
+    chain = replying(f"{NAME} CNAME a.example.", "a.example. CNAME b.example.", "b.example. A 10.0.0.1")
+    answer = Bench().round(chain)
+
+    assert (frozenset({pack_ip("10.0.0.1")}), "b.example.") == (answer.addresses, answer.canonical)
+
+
+def test_an_alias_that_is_asked_on() -> None:
+    """Where a reply ends in an alias, its end is asked for at the same server."""
+    bench = Bench()
+    answer = bench.round(replying(f"{NAME} CNAME db.example.com."), replying("db.example.com. A 10.0.0.1"))
+
+    assert (frozenset({pack_ip("10.0.0.1")}), "db.example.com.") == (answer.addresses, answer.canonical)
+    assert bench.path() == [(FIRST, "udp")] * 2
+    assert b"\x02db\x07example\x03com\0\0\x01\0\x01" in bench.sent[1].message
+
+
+def test_an_alias_of_nothing() -> None:
+    """An alias whose end does not exist is NXDOMAIN, and where it has no such record, NODATA."""
+    alias = replying(f"{NAME} CNAME db.example.com.")
+
+    assert Bench().round(alias, absent).outcome is Outcome.NXDOMAIN
+    assert Bench().round(alias, replying(soa=True)).outcome is Outcome.NODATA
+
+
+def test_aliases_are_bounded() -> None:
+    """Aliases without end are a broken server, and the next one is asked."""
+
+    def endless(exchange: Exchange) -> bytes:
+        (question,) = dns.message.from_wire(exchange.message).question
+        return replying(f"{question.name} CNAME x{len(bench.sent)}.example.")(exchange)
+
+    bench = Bench()
+    assert bench.round(*[endless] * MAX_ALIASES, listing).addresses == FOUND
+    assert bench.path() == [(FIRST, "udp")] * MAX_ALIASES + [(SECOND, "udp")]
+    with pytest.raises(LookupFailed, match=f"{MAX_ALIASES} aliases") as raised:
+        bench.round(*[endless] * (2 * MAX_ALIASES))
+    assert raised.value.reason == "malformed"
+
+
+@pytest.mark.parametrize("target", ["a\\000b.example.", "a\\.b.example.", "*.example.", "."])
+def test_an_alias_that_is_no_host(target: str) -> None:
+    """A name that no host can have is not asked for."""
+    with pytest.raises(LookupFailed, match="no host's name") as raised:
+        Bench(FIRST).round(replying(f"{NAME} CNAME {target}"))
+
+    assert raised.value.reason == "malformed"

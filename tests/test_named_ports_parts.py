@@ -1,0 +1,151 @@
+"""Peers by the name of a port, lookup by lookup: odd targets, glue that is missing, lists that come in parts."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from peerdisco import Answer, LookupFailed, NotHeadlessError, Outcome, Peer, Question
+from peerdisco.addresses import pack_ip, text_of
+from peerdisco.models import Listing, Target
+from peerdisco.testing import FakeResolver
+from tests.lookups import answered, named
+
+WEB = "web.default.svc.cluster.local."
+SRV = Question(f"_http._tcp.{WEB}", "SRV")
+
+
+def srv(targets: Mapping[str, tuple[str, ...]], *, complete: bool = True, port: int = 80) -> Answer:
+    """An SRV answer: targets below the Service, and their glue."""
+    names = {label: f"{label}.{WEB}" for label in targets}
+    glue = {names[label]: tuple(map(pack_ip, addresses)) for label, addresses in targets.items() if addresses}
+    return Answer(
+        Outcome.FOUND, ttl=30, complete=complete, targets=tuple(Target(n, port) for n in names.values()), glue=glue
+    )
+
+
+def peers(listing: Listing) -> list[Peer]:
+    """The endpoints of a listing as peers, in order."""
+    found = [endpoint for endpoint in listing.endpoints if not isinstance(endpoint, bytes)]
+    return sorted(Peer(text_of(ip), port, name or None) for ip, port, name in found)
+
+
+@pytest.mark.parametrize("given", [["10.96.0.7"], []])
+def test_a_cluster_ip_without_glue(given: list[str]) -> None:
+    """Its address is looked up where SRV left it out; without one it is no Pod either."""
+
+    def by(question: Question) -> Answer:
+        itself = Answer(Outcome.FOUND, targets=(Target(WEB, 80),))
+        return itself if question.rtype == "SRV" else Answer.of(question, given)
+
+    with pytest.raises(NotHeadlessError, match=given[0] if given else "one address"):
+        answered(named().look(), by)
+
+
+def test_two_names_for_one_address() -> None:
+    """An endpoint with two names is one peer, with the first of its hostnames."""
+    found = srv({"b": ("10.0.0.1",), "a": ("10.0.0.1",), "10-0-0-1": ("10.0.0.1",), "c": ("10.0.0.2",)})
+    listing, _ = answered(named().look(), lambda _: found)
+
+    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80, "c")] == peers(listing)
+
+
+def test_two_ports_of_one_address() -> None:
+    """The same Pod at two ports of one name is two peers: they are different endpoints."""
+    found = srv({"a": ("10.0.0.1",)}).merged(srv({"a": ("10.0.0.1",)}, port=81))
+    listing, _ = answered(named().look(), lambda _: found)
+
+    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.1", 81, "a")] == peers(listing)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Target("not a host." + WEB, 80),
+        Target(".", 0),
+        Target(f"port-0.{WEB}", 0),
+        Target("a" * 64 + "." + WEB, 80),
+        Target("\\000." + WEB, 80),
+    ],
+)
+def test_one_bad_target(bad: Target) -> None:
+    """A target that can't be one costs nobody else."""
+    whole = srv({"a": ("10.0.0.1",), "b": ("10.0.0.2",)})
+    listing, questions = answered(named().look(), lambda _: whole._replace(targets=(bad, *whole.targets)))
+
+    assert [peer.ip for peer in peers(listing)] == ["10.0.0.1", "10.0.0.2"]
+    assert questions == [SRV]
+
+
+def test_a_target_without_glue() -> None:
+    """A hostname whose address did not come along is looked up."""
+
+    def by(question: Question) -> Answer:
+        if question == SRV:
+            return srv({"a": ("10.0.0.1",), "b": ()})
+        return Answer.of(question, ["10.0.0.2"] if question.name.startswith("b.") else ["10.0.0.1", "10.0.0.2"])
+
+    listing, questions = answered(named().look(), by)
+
+    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80, "b")] == peers(listing)
+    assert [SRV, Question(WEB, "A"), Question(f"b.{WEB}", "A")] == questions
+
+
+def test_a_target_that_fails() -> None:
+    """One that can't be looked up is missing, which makes the list incomplete, and fails nothing."""
+
+    def by(question: Question) -> Answer:
+        if question.name.startswith("b."):
+            raise LookupFailed(question, "timeout")
+        return srv({"a": ("10.0.0.1",), "b": ()}) if question == SRV else Answer.of(question, ["10.0.0.1", "10.0.0.2"])
+
+    listing, _ = answered(named().look(), by)
+
+    assert ([Peer("10.0.0.1", 80, "a")], False) == (peers(listing), listing.complete)
+
+
+def test_what_was_located_is_remembered() -> None:
+    """The next lookup asks for a target again only where the Service's list no longer has its address."""
+    subject = named()
+    everyone = ["10.0.0.1", "10.0.0.2"]
+
+    def by(question: Question) -> Answer:
+        if question == SRV:
+            return srv({"a": ("10.0.0.1",), "b": ()})
+        return Answer.of(question, everyone[1:] if question.name.startswith("b.") else everyone)
+
+    asked = [answered(subject.look(), by)[1] for _ in range(2)]
+    everyone[1] = "10.0.0.3"
+    asked.append(answered(subject.look(), by)[1])
+
+    assert list(map(len, asked)) == [3, 2, 3]
+
+
+def test_parts_of_a_list() -> None:
+    """Targets that were cut are sampled as addresses are."""
+    parts = iter([srv({"10-0-0-1": ()}, complete=False), srv({"10-0-0-2": ()}, complete=False)] * 3)
+
+    def by(question: Question) -> Answer:
+        return next(parts) if question == SRV else Answer.of(question, ["10.0.0.1", "10.0.0.2"])
+
+    listing, _ = answered(named().look(), by)
+
+    assert [peer.ip for peer in peers(listing)] == ["10.0.0.1", "10.0.0.2"]
+    assert (listing.complete, listing.samples, listing.sample_size) == (False, 4, 1)
+
+
+def test_own_and_outside() -> None:
+    """Oneself and what can't be a peer's are left out."""
+    found = srv({"a": ("10.0.0.1",), "b": ("10.0.0.2",), "c": ("127.0.0.1",)})
+    listing, _ = answered(named(own_ips="10.0.0.2").look(), lambda _: found)
+
+    assert [Peer("10.0.0.1", 80, "a")] == peers(listing)
+    assert (pack_ip("10.0.0.2"), 80, "b") == listing.own
+    assert frozenset({pack_ip("127.0.0.1")}) == listing.outside
+
+
+def test_the_fakes_ports() -> None:
+    """A fake's peers have the ports and names that the test gave them."""
+    fake = FakeResolver({"web": [Peer("10.0.0.1", 8080, "web-0"), Peer("10.0.0.2", 8081), Peer("10.0.0.3")]})
+    listing, _ = answered(named().look(), fake)
+
+    assert [Peer("10.0.0.1", 8080, "web-0"), Peer("10.0.0.2", 8081)] == peers(listing)

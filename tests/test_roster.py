@@ -1,0 +1,143 @@
+"""The roster's policies, row by row: what leaves the list, and when."""
+
+import math
+
+import pytest
+
+from peerdisco import Outcome
+from tests.rosters import THREE, TWO, Story, listed
+
+
+def test_nothing_is_known_at_first() -> None:
+    """Before the first answer the list is empty, pending, of no age, and has never changed."""
+    roster = Story().roster
+
+    assert (Outcome.PENDING, 0, math.inf, -math.inf) == (
+        roster.peers.outcome,
+        len(roster.peers),
+        roster.peers.age,
+        roster.changed_at,
+    )
+
+
+@pytest.mark.parametrize("confirmations", [1, 2, 3, 7])
+def test_removal_is_confirmed(confirmations: int) -> None:
+    """A Pod leaves with the n-th complete answer in a row that lacks it, and not before."""
+    story = Story({"removal_confirmations": confirmations})
+    story.found(listed(*THREE))
+
+    assert [THREE] * (confirmations - 1) + [TWO] == [story.found(listed(*TWO)) for _ in range(confirmations)]
+
+
+def test_a_pod_that_is_back_begins_anew() -> None:
+    """An answer that has the Pod undoes the ones that lacked it."""
+    story = Story()
+
+    assert story.found(listed(*THREE), listed(*TWO), listed(*THREE), listed(*TWO)) == THREE
+
+
+def test_a_failure_confirms_nothing() -> None:
+    """Only answers count as confirmations, and a failure between two does not undo the first."""
+    story = Story()
+    story.found(listed(*THREE), listed(*TWO))
+
+    assert story.failed(5) == THREE
+    assert story.found(listed(*TWO)) == TWO
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NXDOMAIN, Outcome.NODATA])
+def test_nobody_there_is_a_complete_answer(outcome: Outcome) -> None:
+    """An empty list is confirmed like any other removal, and says at once what DNS said."""
+    story = Story()
+    story.found(listed(*THREE))
+    nobody = listed()._replace(outcome=outcome)
+
+    assert story.found(nobody) == THREE
+    assert story.roster.peers.outcome is outcome
+    assert story.found(nobody) == ()
+
+
+def test_the_second_question_is_early() -> None:
+    """While somebody is missing, the next question is asked after 0.5 s, and at the old pace once that is settled."""
+    story = Story()
+    story.found(*[listed(*THREE)] * 9)
+    assert story.wait() == 5.0
+    story.found(listed(*TWO))
+    assert story.wait() == 0.5
+
+
+def test_a_failure_keeps_the_list() -> None:
+    """Whoever was listed stays through any number of failures; the list is stale until the next answer."""
+    story = Story()
+    story.found(listed(*THREE))
+    before = story.roster.peers
+    story.clock.advance(3600)
+
+    assert story.failed(1000) == THREE
+    assert (story.roster.peers.stale, before.stale, story.roster.peers.age) == (True, False, 3600.0)
+    assert story.roster.peers.listed is before.listed
+    story.found(listed(*THREE))
+    assert (story.roster.peers.stale, story.roster.peers.age, story.roster.failures) == (False, 0.0, 0)
+
+
+def test_max_stale_empties_the_list() -> None:
+    """A list that could not be refreshed for `max_stale` seconds is emptied: then, and not before."""
+    story = Story({"max_stale": 60})
+    story.found(listed(*THREE))
+    story.clock.advance(59.9)
+    assert story.failed() == THREE
+    story.clock.advance(0.2)
+    story.roster.expire(story.clock())
+
+    assert story.roster.peers.ips == ()
+    assert story.roster.peers.stale
+    assert story.found(listed(*THREE)) == THREE
+
+
+def test_max_stale_is_for_failures() -> None:
+    """A list whose next lookup is merely not due yet does not expire, and is not asked for sooner."""
+    story = Story({"max_stale": 1})
+    story.found(*[listed(*THREE)] * 9)
+    story.clock.advance(4)
+    story.roster.expire(story.clock())
+
+    assert story.roster.peers.ips == THREE
+    assert story.wait() == 5.0
+
+
+def test_the_wait_ends_where_the_list_expires() -> None:
+    """While DNS fails, no wait is so long that `max_stale` would pass unnoticed."""
+    story = Story({"max_stale": 60})
+    story.found(listed(*THREE))
+    story.clock.advance(50)
+    story.failed(9)
+    assert story.wait() == 10.0
+    story.clock.advance(10)
+    assert story.failed() == ()
+    assert story.wait() == 30.0
+
+
+def test_max_stale_does_not_outrun_the_fleet() -> None:
+    """Not even an expiry that is near is a reason to ask more often than all replicas together may."""
+    story = Story({"max_stale": 0.1, "max_fleet_qps": 1})
+    story.found(listed(*THREE))
+    story.failed()
+    assert story.wait() >= 4.0
+
+
+def test_oneself_leaves_at_once() -> None:
+    """An address that turns out to be one's own leaves the list without any confirmation."""
+    story = Story()
+    story.found(listed(*THREE))
+
+    assert story.found(listed(*TWO, own=THREE[2])) == TWO
+    assert story.roster.peers.self_listed
+
+
+def test_the_same_answer_is_the_same_list() -> None:
+    """What has not changed is not made anew, so that comparing is cheap."""
+    story = Story()
+    story.found(listed(*THREE))
+    before = story.roster.peers.listed
+    story.found(listed(*THREE), listed(*TWO), listed(*THREE))
+    assert story.roster.peers.listed is before

@@ -1,0 +1,70 @@
+"""The roster past 64 KiB, where every answer is a random part of the list: it adds up, and removes by evidence."""
+
+import pytest
+
+from tests.rosters import THREE, TWO, Story, cut, listed
+
+
+def missed_answers(story: Story, *, size: int, samples: int = 1) -> int:
+    """How many cut answers without the last of THREE it takes until that is gone."""
+    for answers in range(1, 100):
+        if story.found(cut(*TWO, size=size, samples=samples)) == TWO:
+            return answers
+    return -1
+
+
+def test_cut_answers_add_up() -> None:
+    """Each cut answer adds what is new, and takes nothing away."""
+    story = Story()
+    story.found(cut(*TWO, size=2))
+
+    assert story.found(cut(*THREE[1:], size=2)) == THREE
+    assert not story.roster.peers.complete
+
+
+@pytest.mark.parametrize(
+    ("size", "samples", "answers"),
+    [
+        # (1 - 2/3)^n < 1e-9 from n = 19
+        (2, 1, 19),
+        # (1 - 1/3)^n from n = 52
+        (1, 1, 52),
+        # four samples an answer: 19 / 4, rounded up
+        (2, 4, 5),
+        # a sample as large as the list is no proof either: it counts as 0.999 of it
+        (3, 1, 4),
+        # however many samples, as many answers as confirmations
+        (2, 64, 2),
+        # samples of nothing say nothing
+        (0, 64, -1),
+    ],
+)
+def test_cut_answers_remove_by_evidence(size: int, samples: int, answers: int) -> None:
+    """A Pod leaves once so many samples lack it that chance is out of the question: a billion to one."""
+    story = Story()
+    story.found(listed(*THREE))
+    assert missed_answers(story, size=size, samples=samples) == answers
+
+
+def test_a_sample_that_has_the_pod_begins_anew() -> None:
+    """Evidence of absence is void once the Pod is seen."""
+    story = Story()
+    story.found(listed(*THREE), *[cut(*TWO, size=2)] * 18, cut(THREE[2], size=2))
+    assert missed_answers(story, size=2) == 19
+
+
+def test_complete_and_cut_answers_are_counted_apart() -> None:
+    """Cut answers are no confirmations, however many there are between two complete ones."""
+    story = Story()
+    story.found(listed(*THREE), listed(*TWO), *[cut(*TWO, size=1)] * 9)
+    assert story.roster.peers.ips == THREE
+    assert story.found(listed(*TWO)) == TWO
+
+
+def test_samples_of_a_lookup() -> None:
+    """The first lookup may take many samples, every later one a single one."""
+    story = Story()
+    story.failed()
+    first = story.roster.samples
+    story.found(cut(*TWO, size=2))
+    assert (first, story.roster.samples) == (64, 1)

@@ -1,0 +1,216 @@
+"""Sockets that are kept, closed by either end, and inherited; what a flood or a stranger can't do."""
+
+import asyncio
+import contextlib
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from peerdisco import DnsResolver, LookupFailed, Outcome, Question
+from peerdisco.config import Nameserver
+from peerdisco.sockets import Pool
+from peerdisco.testing import LocalCluster
+from peerdisco.testing.cluster import Transport
+from tests.worlds import ips
+
+WEB = Question("web.default.svc.cluster.local.", "A")
+LARGE = Question("large.default.svc.cluster.local.", "A")
+
+
+@pytest.fixture
+def cluster() -> Iterator[LocalCluster]:
+    """A Service of three Pods, and one of more than a UDP reply holds."""
+    with LocalCluster(tcp_idle=0.05) as cluster:
+        cluster.headless("web", ips(3))
+        cluster.headless("large", ips(200))
+        yield cluster
+
+
+def wait_until_closed(resolver: DnsResolver, server: LocalCluster) -> None:
+    """Returns when the server has closed the one connection that a resolver keeps."""
+    (kept,) = resolver._pool._idle[Nameserver.parse(server.nameserver), "tcp"]
+    assert select.select([kept], [], [], 5)[0]
+
+
+def test_a_connection_that_the_server_closed(cluster: LocalCluster) -> None:
+    """A kept TCP connection that the server closed meanwhile is replaced, without an error or a second question."""
+    with DnsResolver(cluster.nameserver) as resolver:
+        resolver.lookup(LARGE, 1)
+        wait_until_closed(resolver, cluster)
+        assert len(resolver.lookup(LARGE, 1).addresses) == 200
+
+    assert [question.transport for question in cluster.questions] == ["udp", "tcp", "tcp"]
+
+
+async def test_a_connection_that_the_server_closed_in_a_loop(cluster: LocalCluster) -> None:
+    """The same in asyncio."""
+    with DnsResolver(cluster.nameserver) as resolver:
+        await resolver.alookup(LARGE, 1)
+        await asyncio.to_thread(wait_until_closed, resolver, cluster)
+        assert len((await resolver.alookup(LARGE, 1)).addresses) == 200
+
+    assert [question.transport for question in cluster.questions] == ["udp", "tcp", "tcp"]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_close_ends_a_lookup_in_another_thread(transport: Transport) -> None:
+    """Closing a resolver ends what it is doing at once."""
+    with LocalCluster() as cluster:
+        cluster.headless("large", ips(200))
+        cluster.misbehave("drop", transport=transport)
+        resolver = DnsResolver(cluster.nameserver)
+        raised: list[BaseException] = []
+
+        def look() -> None:
+            try:
+                resolver.lookup(LARGE, 20)
+            except RuntimeError as error:
+                raised.append(error)
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        cluster.wait_for_questions(1 if transport == "udp" else 2)
+        begun = time.monotonic()
+        resolver.close()
+        thread.join(5)
+
+    assert time.monotonic() - begun < 1
+    assert list(map(str, raised)) == ["the resolver is closed"]
+
+
+async def test_a_cancelled_lookup_is_cancelled(cluster: LocalCluster) -> None:
+    """Cancellation is neither swallowed nor held up, and the resolver is as good as before."""
+    cluster.misbehave("drop", times=1)
+    with DnsResolver(cluster.nameserver) as resolver:
+        lookup = asyncio.create_task(resolver.alookup(WEB, 20))
+        await asyncio.to_thread(cluster.wait_for_questions, 1)
+        lookup.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await lookup
+        assert len((await resolver.alookup(WEB, 1)).addresses) == 3
+
+
+def test_a_closed_resolver_says_so(cluster: LocalCluster) -> None:
+    """A lookup after `close` is refused; closing twice is nothing."""
+    resolver = DnsResolver(cluster.nameserver)
+    resolver.lookup(WEB, 1)
+    resolver.close()
+    resolver.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        resolver.lookup(WEB, 1)
+
+
+def test_many_threads_share_a_resolver(cluster: LocalCluster) -> None:
+    """Nobody gets another's answer."""
+    found: list[tuple[int, Outcome]] = []
+    with DnsResolver(cluster.nameserver) as resolver:
+
+        def look() -> None:
+            for question in (WEB, LARGE, WEB._replace(rtype="AAAA")) * 5:
+                answer = resolver.lookup(question, 5)
+                found.append((len(answer.addresses), answer.outcome))
+
+        threads = [threading.Thread(target=look) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert {kind: found.count(kind) for kind in set(found)} == {
+        (3, Outcome.FOUND): 40,
+        (200, Outcome.FOUND): 40,
+        (0, Outcome.NODATA): 40,
+    }
+
+
+@pytest.fixture
+def flood() -> Iterator[DnsResolver]:
+    """A resolver whose server sends over TCP, without end, what does not fit."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Nameserver("127.0.0.1", listener.getsockname()[1])
+
+        def run() -> None:
+            listener.settimeout(5)
+            client = listener.accept()[0]
+            with client, contextlib.suppress(OSError):
+                client.settimeout(0.05)
+                while not ended.is_set():
+                    client.sendall(b"\0\x0cnot a reply!" * 4096)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        with DnsResolver(str(server)) as resolver:
+            resolver._needs_tcp.add(LARGE)
+            yield resolver
+        ended.set()
+        thread.join()
+
+
+def test_a_flood_in_time(flood: DnsResolver) -> None:
+    """What does not fit can't stretch the time."""
+    begun = time.monotonic()
+    with pytest.raises(LookupFailed):
+        flood.lookup(LARGE, 0.3)
+
+    assert time.monotonic() - begun < 0.6
+
+
+async def test_a_flood_leaves_the_loop_its_turns(flood: DnsResolver) -> None:
+    """What does not fit can't keep the event loop either."""
+    lookup = asyncio.create_task(flood.alookup(LARGE, 0.3))
+    turns = 0
+    async with asyncio.timeout(2):
+        while not lookup.done():
+            await asyncio.sleep(0)
+            turns += 1
+    with pytest.raises(LookupFailed):
+        await lookup
+
+    assert turns > 10
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="os.fork() beside threads is a DeprecationWarning, so an error")
+def test_the_child_of_a_fork_has_sockets_of_its_own(cluster: LocalCluster) -> None:
+    """A child asks over a socket of its own, and the parent's goes on as if nothing was."""
+    with DnsResolver(cluster.nameserver) as resolver:
+        resolver.lookup(WEB, 1)
+        (kept,) = resolver._pool._idle[Nameserver.parse(cluster.nameserver), "udp"]
+        read, write = os.pipe()
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(BaseException):
+                resolver.lookup(WEB, 5)
+                (mine,) = resolver._pool._idle[Nameserver.parse(cluster.nameserver), "udp"]
+                os.write(write, str(mine.getsockname()[1]).encode())
+            os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as told:
+            port = told.read()
+        os.waitpid(child, 0)
+
+        assert len(resolver.lookup(WEB, 1).addresses) == 3
+        assert port.isdigit()
+        assert int(port) != kept.getsockname()[1]
+
+
+def test_few_sockets_are_kept(cluster: LocalCluster) -> None:
+    """What many lookups at once needed is not kept for ever."""
+    server = Nameserver.parse(cluster.nameserver)
+    pool = Pool()
+    opened = [pool.open(server, "udp") for _ in range(5)]
+    for sock in opened:
+        pool.keep(sock, server, "udp")
+
+    assert sum(sock.fileno() != -1 for sock in opened) == 2
+    assert pool.take(server, "udp") in opened
+    assert pool.take(server, "tcp") is None
+    pool.close()
+    assert [sock for sock in opened if sock.fileno() != -1] == opened[1:2]
+    opened[1].close()

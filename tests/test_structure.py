@@ -1,0 +1,191 @@
+"""The house: what is exported, who imports whom, what loads when, and that each room has its tests."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import peerdisco
+
+PACKAGE = Path(peerdisco.__file__).parent
+TESTS = Path(__file__).parent
+
+EXPORTED = [
+    "Answer",
+    "AsyncPeerWatcher",
+    "AsyncResolver",
+    "Change",
+    "ConfigError",
+    "DiscoveryConfig",
+    "DnsResolver",
+    "LookupFailed",
+    "NotHeadlessError",
+    "Outcome",
+    "Peer",
+    "PeerDiscoError",
+    "PeerSet",
+    "PeerWatcher",
+    "PeersNotReady",
+    "Question",
+    "Resolver",
+    "StaticResolver",
+    "Status",
+    "Target",
+    "__version__",
+    "adiscover_peers",
+    "discover_peers",
+]
+
+VOCABULARY = {"addresses", "config", "errors", "models", "names"}
+# What a room may import of ours; a room that is not here may import anything but what stands above all.
+MAY_IMPORT: dict[str, set[str]] = {
+    "_version": set(),
+    "errors": set(),
+    "addresses": set(),
+    "clock": set(),
+    "names": {"errors"},
+    "models": {"addresses"},
+    "config": {"addresses", "errors", "names"},
+    "environment": VOCABULARY,
+    "wire": VOCABULARY,
+    "logs": VOCABULARY,
+    "roster": VOCABULARY | {"discovery"},
+    "lookup": VOCABULARY | {"wire"},
+    "discovery": VOCABULARY | {"environment"},
+    "named_ports": VOCABULARY | {"environment", "discovery"},
+    "sockets": VOCABULARY,
+}
+WITHOUT_IO = {"errors", "addresses", "names", "wire", "lookup", "discovery", "named_ports", "roster", "watching"}
+IO = {"asyncio", "select", "selectors", "socket", "subprocess", "threading", "time"}
+# `addresses` has the one function of `socket` that does no I/O: an address as text, five times as fast as `ipaddress`.
+NO_IO_ALL_THE_SAME = {("addresses", "socket")}
+FOR_ASYNCIO = {"aio", "io_asyncio"}
+ABOVE_ALL = {"testing", "cli", "metrics", "pytest_plugin"}
+# Covered by the tests of what they are part of.
+TESTED_ELSEWHERE = {
+    "__main__": "test_cli",
+    "_version": "here",
+    "aio": "test_watchers and test_discover run in both worlds",
+    "io_asyncio": "test_resolvers and test_sockets run in both worlds",
+    "io_blocking": "test_resolvers and test_sockets run in both worlds",
+    "logs": "test_discover and test_watchers read what was logged",
+    "session": "test_discover",
+    **dict.fromkeys(
+        ("__init__", "cli.__init__", "testing.__init__"), "they hold no more than names and what others do"
+    ),
+    "sync": "test_watchers and test_discover run in both worlds",
+    **dict.fromkeys(
+        (f"testing.{part}" for part in ("faults", "query", "records", "registry", "server", "services")),
+        "testing.test_cluster sees them as a client does, and e2e compares them with CoreDNS",
+    ),
+}
+
+
+def module(path: Path) -> str:
+    """The dotted name below `peerdisco`."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+MODULES = {module(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(path: Path, *, lazy: bool = True) -> Iterator[str]:
+    """The full names that a module imports; without `lazy` only those that its own import brings in."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name for name in names)
+            case ast.ImportFrom(module=source, names=names):
+                yield from (f"{source}.{name.name}" for name in names)
+        is_typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        is_later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if not is_typing and (lazy or not is_later):
+            waiting += ast.iter_child_nodes(node)
+
+
+def ours(path: Path) -> set[str]:
+    """The rooms of ours that a module imports anything from."""
+    parts = (name.split(".") for name in imports(path) if name.split(".")[0] == "peerdisco")
+    return {part[1] for part in parts} & {name.partition(".")[0] for name in MODULES}
+
+
+def foreign(path: Path, *, lazy: bool = True) -> set[str]:
+    """The top packages of others that a module imports."""
+    return {name.partition(".")[0] for name in imports(path, lazy=lazy)} - {"peerdisco"}
+
+
+def covers(name: str) -> list[Path]:
+    """The test modules of a module."""
+    folder, _, last = name.rpartition(".")
+    return list((TESTS / folder).glob(f"test_{last}*.py"))
+
+
+def test_exports() -> None:
+    """What `peerdisco` exports is the contract, all of it is there, and each name says where it is from."""
+    assert sorted(EXPORTED) == sorted(peerdisco.__all__)
+    for name in peerdisco.__all__:
+        assert getattr(peerdisco, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = peerdisco.nothing
+
+
+@pytest.mark.parametrize("name", MAY_IMPORT)
+def test_directions(name: str) -> None:
+    """A room imports only from the rooms below it."""
+    assert ours(MODULES[name]) <= MAY_IMPORT[name]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.partition(".")[0] not in ABOVE_ALL | {"__main__"}])
+def test_nothing_imports_what_is_above(name: str) -> None:
+    """What is for users and tests is imported by none of the rest."""
+    assert set() == ours(MODULES[name]) & ABOVE_ALL
+
+
+def test_the_worlds_do_not_meet() -> None:
+    """Threads and asyncio know nothing of each other."""
+    assert set() == ours(MODULES["sync"]) & FOR_ASYNCIO
+    assert set() == ours(MODULES["aio"]) & {"sync", "io_blocking"}
+    assert set() == ours(MODULES["io_blocking"]) & FOR_ASYNCIO
+    assert set() == ours(MODULES["io_asyncio"]) & {"sync", "io_blocking"}
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_IO))
+def test_without_io(name: str) -> None:
+    """Decisions are made without sockets, threads, event loops and clocks."""
+    assert {(name, package) for package in foreign(MODULES[name]) & IO} <= NO_IO_ALL_THE_SAME
+
+
+def test_asyncio_is_in_its_place() -> None:
+    """Whoever uses threads alone never loads asyncio by us."""
+    core = {name: path for name, path in MODULES.items() if name.partition(".")[0] not in ABOVE_ALL}
+
+    assert {name for name, path in core.items() if "asyncio" in foreign(path, lazy=False)} == FOR_ASYNCIO
+    assert FOR_ASYNCIO | {"clock"} == {name for name, path in core.items() if "asyncio" in foreign(path)}
+
+
+def test_a_plain_import_is_lean() -> None:
+    """`import peerdisco` loads nothing of the other world, of the tests' and of the command line's."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, peerdisco; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+
+    assert "peerdisco.sync" in loaded
+    assert set() == loaded & {f"peerdisco.{name}" for name in FOR_ASYNCIO | ABOVE_ALL}
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - set(TESTED_ELSEWHERE)))
+def test_each_module_has_its_tests(name: str) -> None:
+    """What a module does is tested under its name; the command line as a whole."""
+    assert covers("cli" if name.startswith("cli.") else name)
+
+
+def test_the_exceptions_are_exceptions() -> None:
+    """A module that has got its own tests is no exception any more."""
+    assert [name for name in TESTED_ELSEWHERE if covers(name)] == []
+    assert set(TESTED_ELSEWHERE) <= set(MODULES)

@@ -1,0 +1,129 @@
+"""The clock that a test moves: who waits on it wakes when it is due, and not before."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from peerdisco.testing import FakeClock
+
+
+class Worker:
+    """A thread that works every so many seconds of a clock."""
+
+    def __init__(self, clock: FakeClock, every: float | None) -> None:
+        self.worked: list[float] = []
+        self._clock = clock
+        self._every = every
+        self._wake = threading.Event()
+        self._ended = False
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def poke(self) -> None:
+        """Wakes it before its time."""
+        self._wake.set()
+
+    def end(self) -> None:
+        """Lets it go."""
+        self._ended = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._clock.wait(self._wake, self._every)
+            self._wake.clear()
+            if self._ended:
+                return
+            self.worked.append(self._clock())
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock at 100 s."""
+    return FakeClock(100.0)
+
+
+@pytest.fixture
+def worker(clock: FakeClock) -> Iterator[Worker]:
+    """A worker that works every 5 s, and waits."""
+    worker = Worker(clock, 5.0)
+    clock.wait_for_sleepers()
+    yield worker
+    worker.end()
+
+
+def test_time_stands_still(clock: FakeClock) -> None:
+    """It shows what it was told."""
+    assert FakeClock()() == 0.0
+    assert 100.0 == clock() == clock()
+    clock.advance(2.5)
+    clock.advance(0)
+    assert clock() == 102.5
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan")])
+async def test_time_does_not_run_back(clock: FakeClock, seconds: float) -> None:
+    """Monotonic time goes one way."""
+    with pytest.raises(ValueError, match="can't run back"):
+        clock.advance(seconds)
+    with pytest.raises(ValueError, match="can't run back"):
+        await clock.aadvance(seconds)
+    assert clock() == 100.0
+
+
+def test_a_thread_wakes_when_it_is_due(clock: FakeClock, worker: Worker) -> None:
+    """When `advance` returns, whoever was due has worked, and waits again."""
+    clock.advance(4.5)
+    assert worker.worked == []
+    clock.advance(0.5)
+    assert worker.worked == [105.0]
+    clock.advance(5)
+    assert worker.worked == [105.0, 110.0]
+
+
+def test_a_thread_is_woken_early(clock: FakeClock, worker: Worker) -> None:
+    """An event ends the wait as well, and the next one begins then."""
+    clock.advance(3)
+    worker.poke()
+    clock.wait_for_sleepers()
+    clock.advance(4.5)
+    assert worker.worked == [103.0]
+    clock.advance(0.5)
+    assert worker.worked == [103.0, 108.0]
+
+
+def test_many_threads(clock: FakeClock) -> None:
+    """Each has its own time; one without an end sleeps through."""
+    workers = [Worker(clock, every) for every in (1.0, 2.0, None)]
+    clock.wait_for_sleepers(3)
+    for _ in range(4):
+        clock.advance(1)
+
+    assert [worker.worked for worker in workers] == [[101.0, 102.0, 103.0, 104.0], [102.0, 104.0], []]
+    for worker in workers:
+        worker.end()
+
+
+async def test_a_task_wakes_when_it_is_due(clock: FakeClock) -> None:
+    """The same in an event loop."""
+    wake, worked = asyncio.Event(), list[float]()
+
+    async def work() -> None:
+        while True:
+            await clock.await_(wake, 5.0)
+            wake.clear()
+            worked.append(clock())
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    await clock.aadvance(4.5)
+    assert worked == []
+    await clock.aadvance(0.5)
+    await clock.aadvance(5)
+    assert worked == [105.0, 110.0]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    clock.advance(60)

@@ -45,6 +45,14 @@ def text_of(packed: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET if len(packed) == IPV4_BYTES else socket.AF_INET6, packed)
 
 
+def texts_of(packed: Sequence[bytes]) -> tuple[str, ...]:
+    """Packed addresses as text, all at once."""
+    joined = b"".join(packed)
+    if len(joined) == IPV4_BYTES * len(packed):
+        return tuple(("%d.%d.%d.%d " * len(packed) % tuple(joined)).split())
+    return tuple(map(text_of, packed))
+
+
 def reverse_name(packed: bytes) -> str:
     """The name under which PTR is asked for an address (RFC 1035 section 3.5, RFC 3596 section 2.5)."""
     return ip_address(packed).reverse_pointer + "."

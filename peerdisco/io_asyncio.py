@@ -65,6 +65,7 @@ async def exchange(wanted: Exchange, pool: Pool) -> bytes:
     is_new = sock is None
     sock = sock or pool.open(server, transport)
     try:
+        sock.settimeout(0)
         async with asyncio.timeout(timeout):
             if transport == "udp":
                 reply = await _over_udp(sock, message, pool)

@@ -100,9 +100,13 @@ def _over_tcp(sock: socket.socket, message: bytes, deadline: float, pool: Pool) 
 
 
 def _connect(sock: socket.socket, server: Nameserver, deadline: float, pool: Pool) -> None:
+    sock.settimeout(0)
     error = sock.connect_ex(server)
     if error == errno.EINPROGRESS:
-        _wait_for(sock, select.POLLOUT, deadline, pool)
+        poll = select.poll()
+        poll.register(sock, select.POLLOUT)
+        while not poll.poll(1000 * _slice(deadline, pool)):
+            continue
         error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error:
         raise OSError(error, os.strerror(error))
@@ -110,18 +114,17 @@ def _connect(sock: socket.socket, server: Nameserver, deadline: float, pool: Poo
 
 def _receive(sock: socket.socket, deadline: float, pool: Pool) -> bytes:
     while True:
-        _wait_for(sock, select.POLLIN, deadline, pool)
+        sock.settimeout(_slice(deadline, pool))
         try:
             return sock.recv(wire.LARGEST_MESSAGE + 2)
-        except BlockingIOError:  # a datagram with a wrong checksum
+        except TimeoutError:
             continue
 
 
-def _wait_for(sock: socket.socket, event: int, deadline: float, pool: Pool) -> None:
-    poll = select.poll()
-    poll.register(sock, event)
-    while (left := deadline - time.monotonic()) > 0:
-        pool.check()
-        if poll.poll(1000 * min(LOOK_UP, left)):
-            return
-    raise TimeoutError
+def _slice(deadline: float, pool: Pool) -> float:
+    """Seconds to wait in one go."""
+    pool.check()
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return min(LOOK_UP, left)

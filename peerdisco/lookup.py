@@ -96,8 +96,9 @@ class Lookup:
                     break
                 answer = reply.answer
                 if not reply.dangling:
-                    alias = "" if question is self._question else question.name
-                    return answer._replace(canonical=answer.canonical or alias)
+                    if question is self._question:
+                        return answer
+                    return answer._replace(canonical=answer.canonical or question.name)
                 question = Question(reply.dangling, question.rtype)
             else:
                 detail = f"gave {MAX_ALIASES} aliases in a row"

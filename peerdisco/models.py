@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
-from typing import Literal, NamedTuple, TypeAlias, overload
+from typing import Literal, NamedTuple, TypeAlias, cast, overload
 
-from peerdisco.addresses import pack_ip, text_of
+from peerdisco.addresses import pack_ip, text_of, texts_of
 
 RecordType = Literal["A", "AAAA", "SRV", "PTR"]
 Endpoint: TypeAlias = bytes | tuple[bytes, int, str]
@@ -215,16 +215,16 @@ class PeerList:
     def sorted(self) -> Sequence[Endpoint]:
         """The endpoints in order of address."""
         if self._sorted is None:
-            # Families are sorted apart, since bytes of different length do not compare as addresses do.
             self._sorted = sorted(self.endpoints)
-            if len(set(map(len, map(address_of, self._sorted)))) > 1:
+            # Families are sorted apart, since bytes of different length do not compare as addresses do.
+            if len(set(map(len, _addresses(self._sorted)))) > 1:
                 self._sorted.sort(key=lambda endpoint: len(address_of(endpoint)))
         return self._sorted
 
     def ips(self) -> tuple[str, ...]:
         """Every address as text, in order."""
         if self._ips is None:
-            self._ips = tuple(map(text_of, map(address_of, self.sorted())))
+            self._ips = texts_of(_addresses(self.sorted()))
         return self._ips
 
     def peers(self) -> tuple[Peer, ...]:
@@ -244,6 +244,13 @@ class PeerList:
 def address_of(endpoint: Endpoint) -> bytes:
     """The packed address of an endpoint."""
     return endpoint if isinstance(endpoint, bytes) else endpoint[0]
+
+
+def _addresses(endpoints: Sequence[Endpoint]) -> Sequence[bytes]:
+    """The packed addresses of endpoints, which are all of one kind."""
+    if endpoints and not isinstance(endpoints[0], bytes):
+        return [address_of(endpoint) for endpoint in endpoints]
+    return cast("Sequence[bytes]", endpoints)
 
 
 class PeerSet(Sequence[Peer]):

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 from peerdisco.config import DiscoveryConfig
 from peerdisco.models import MOST_SAMPLES, NOTHING_YET, Endpoint, Endpoints, Listing, PeerList, PeerSet, address_of
@@ -25,24 +24,7 @@ _LONGEST_WAIT = 86_400.0
 # listed, and is missed by n of them with (1 - p)^n. It leaves once that is below this: never, in the life of a fleet.
 _SURE = 0.999
 _OUT_OF_THE_QUESTION = math.log(1e-9)
-
-
-class _Absence(NamedTuple):
-    """How surely a listed Pod is gone: complete answers in a row that lack it, and what cut answers add to that.
-
-    Attributes:
-        answers: lookups that lacked it.
-        complete: those of them that were complete.
-        chance: the logarithm of the probability that all the cut ones missed it by chance.
-    """
-
-    answers: int = 0
-    complete: int = 0
-    chance: float = 0.0
-
-    def again(self, chance: float | None) -> _Absence:
-        """One more answer that lacks it; `chance` is None where that was complete."""
-        return _Absence(self.answers + 1, self.complete + (chance is None), self.chance + (chance or 0.0))
+_ROUNDING = 1e-9
 
 
 class Roster:
@@ -68,7 +50,12 @@ class Roster:
         self._random = random
         self._listing = NOTHING_YET
         self._looked_up: float | None = None
-        self._absent: dict[Endpoint, _Absence] = {}
+        # Complete answers in a row that lack a listed Pod.
+        self._lacked: dict[Endpoint, int] = {}
+        # The logarithm of the probability that every cut answer so far missed a Pod that is there, and what it was when
+        # a Pod was last in one.
+        self._chance = 0.0
+        self._chance_when_seen: dict[Endpoint, float] = {}
         self._pace = _FIRST_WAIT / 2
         self._questions = 1
         self.failures = 0
@@ -100,7 +87,7 @@ class Roster:
         if first:
             self.changed_at = now
         # While some are missing, the answer that would confirm it is asked for early.
-        if changed or self._absent:
+        if changed or self._lacked:
             self._quicken()
         else:
             self._slow_down()
@@ -115,7 +102,7 @@ class Roster:
     def expire(self, now: float) -> None:
         """Empties a list that could not be refreshed for `max_stale` seconds."""
         if self.failures and self._stale_in(now) <= 0 and len(self.peers):
-            self._absent = {}
+            self._forget_absences()
             self._list(frozenset(), self._listing, now, stale=True)
 
     def hurry(self) -> None:
@@ -139,23 +126,42 @@ class Roster:
         """The list after an answer: who is new is in, and who is missing is out once that is sure."""
         known = self.peers.listed.endpoints
         if known == listing.endpoints:
-            self._absent = {}
+            self._forget_absences()
             return known
         everyone = known | listing.endpoints
-        held = min(listing.sample_size / len(everyone), _SURE)
-        missed = None if listing.complete else listing.samples * math.log1p(-held)
-        own = None if listing.own is None else address_of(listing.own)
-        absent: dict[Endpoint, _Absence] = {}
-        for endpoint in known - listing.endpoints:
-            seen = self._absent.get(endpoint, _Absence()).again(missed)
-            if not self._is_gone(seen) and address_of(endpoint) != own:
-                absent[endpoint] = seen
-        self._absent = absent
-        return listing.endpoints.union(absent)
+        absent = known - listing.endpoints
+        gone = self._gone_by_count(absent) if listing.complete else self._gone_by_chance(absent, listing, len(everyone))
+        if listing.own is not None:
+            gone |= {endpoint for endpoint in absent if address_of(endpoint) == address_of(listing.own)}
+        return everyone - gone
 
-    def _is_gone(self, seen: _Absence) -> bool:
+    def _gone_by_count(self, absent: Endpoints) -> set[Endpoint]:
+        """Those that enough complete answers in a row lack."""
         needed = self._config.removal_confirmations
-        return seen.complete >= needed or (seen.answers >= needed and seen.chance < _OUT_OF_THE_QUESTION)
+        lacked = {endpoint: self._lacked.get(endpoint, 0) + 1 for endpoint in absent}
+        self._forget_absences()
+        self._lacked = {endpoint: times for endpoint, times in lacked.items() if times < needed}
+        return lacked.keys() - self._lacked.keys()
+
+    def _gone_by_chance(self, absent: Endpoints, listing: Listing, listed: int) -> set[Endpoint]:
+        """Those that so many cut answers lack that it can't be chance."""
+        held = min(listing.sample_size / listed, _SURE)
+        # One lookup, however many samples it took, is never all the evidence.
+        most = _OUT_OF_THE_QUESTION / self._config.removal_confirmations
+        self._chance += max(listing.samples * math.log1p(-held), most)
+        self._chance_when_seen.update(dict.fromkeys(listing.endpoints, self._chance))
+        self._lacked = {endpoint: times for endpoint, times in self._lacked.items() if endpoint in absent}
+        sure = self._chance - _OUT_OF_THE_QUESTION - _ROUNDING
+        seen = self._chance_when_seen
+        gone = {endpoint for endpoint in absent if seen.get(endpoint, 0.0) >= sure}
+        for endpoint in gone:
+            seen.pop(endpoint, None)
+        return gone
+
+    def _forget_absences(self) -> None:
+        self._lacked = {}
+        self._chance = 0.0
+        self._chance_when_seen = {}
 
     def _list(self, endpoints: Endpoints, listing: Listing, now: float, *, stale: bool = False) -> bool:
         """Makes these the list; says whether that changes it."""

@@ -28,7 +28,7 @@ class Channel(socket.socket):
 
 
 class Pool:
-    """Sockets, none of which blocks, that wait for their next use; by server and transport."""
+    """Sockets that wait for their next use; by server and transport."""
 
     def __init__(self) -> None:
         self._closed = False
@@ -56,7 +56,6 @@ class Pool:
         family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
         sock = Channel(family, socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM)
         try:
-            sock.settimeout(0)
             if transport == "udp":
                 sock.connect(server)
         except OSError:

@@ -5,6 +5,7 @@ What a child sees it reports through a pipe; it proves that its watcher works by
 
 import multiprocessing
 import os
+import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ def in_a_child(work: Callable[[], object]) -> Callable[[], str]:
     receiving, sending = os.pipe()
     pid = os.fork()
     if pid == 0:
+        signal.alarm(60)  # a child that hangs would outlive the tests
         try:
             told = str(work())
         except BaseException:  # noqa: BLE001 - the parent shall know

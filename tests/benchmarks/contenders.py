@@ -1,0 +1,199 @@
+"""The ways from a name to a list that are compared: each is set up for one Service, and then called again and again."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import dns.asyncresolver
+import dns.message
+import dns.resolver
+
+from peerdisco import AsyncPeerWatcher, DiscoveryConfig, PeerSet, PeerWatcher, adiscover_peers, discover_peers
+from peerdisco.wire import UDP_PAYLOAD
+from tests.benchmarks import raw
+from tests.benchmarks.replies import DOMAIN, NAMESPACE, OWN, full_name, service
+
+
+class World(NamedTuple):
+    """What is there to be asked.
+
+    Attributes:
+        server: the responder.
+        apis: URLs of stub API servers, by the number of Pods that they know.
+        isolated: whether the responder is what resolv.conf names, and one's own address is this machine's.
+    """
+
+    server: tuple[str, int]
+    apis: Mapping[int, str]
+    isolated: bool
+
+
+Call = Callable[[], Any]
+
+
+class Contender(NamedTuple):
+    """One way to look a Service up.
+
+    Attributes:
+        name: what tables call it.
+        make: gives, for a world and a number of Pods, the call that is measured.
+        addresses: what the call brought, one's own left out or not.
+        is_async: whether the call gives something to await, and `make` runs in the event loop.
+        can_run: whether a world has what it needs.
+    """
+
+    name: str
+    make: Callable[[World, int], Call]
+    addresses: Callable[[Any], Iterable[str]]
+    is_async: bool = False
+    can_run: Callable[[World], bool] = lambda _: True
+
+
+def _config(world: World, pods: int, *, own_ips: str | None = OWN, refresh: float = 5.0) -> DiscoveryConfig:
+    return DiscoveryConfig(
+        service(pods),
+        namespace=NAMESPACE,
+        cluster_domain=DOMAIN,
+        nameservers="{}:{}".format(*world.server),
+        own_ips=own_ips,
+        refresh=refresh,
+        max_fleet_qps=1e6,
+    )
+
+
+def _discover(world: World, pods: int) -> Call:
+    config = _config(world, pods)
+    return lambda: discover_peers(config)
+
+
+def _keywords(world: World, pods: int) -> Call:
+    name, server = service(pods), "{}:{}".format(*world.server)
+    return lambda: discover_peers(
+        name, nameservers=server, own_ips=OWN, namespace=NAMESPACE, cluster_domain=DOMAIN, timeout=3
+    )
+
+
+def _reading_ips(world: World, pods: int) -> Call:
+    config = _config(world, pods)
+    return lambda: discover_peers(config).ips
+
+
+def _every_peer(world: World, pods: int) -> Call:
+    config = _config(world, pods)
+    return lambda: list(discover_peers(config))
+
+
+def _own_unknown(world: World, pods: int) -> Call:
+    config = _config(world, pods, own_ips=None)
+    return lambda: discover_peers(config)
+
+
+def _adiscover(world: World, pods: int) -> Call:
+    config = _config(world, pods)
+    return lambda: adiscover_peers(config)
+
+
+def _watcher(world: World, pods: int) -> Call:
+    return PeerWatcher(_config(world, pods)).refresh
+
+
+def _async_watcher(world: World, pods: int) -> Call:
+    return AsyncPeerWatcher(_config(world, pods)).refresh
+
+
+def idle_watcher(world: World, pods: int) -> PeerWatcher:
+    """A watcher that looks every second."""
+    return PeerWatcher(_config(world, pods, refresh=1.0))
+
+
+def _dnspython(world: World, pods: int) -> Call:
+    resolver = dns.resolver.Resolver(configure=False)
+    return _ask_dnspython(resolver, world, pods)
+
+
+def _async_dnspython(world: World, pods: int) -> Call:
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    return _ask_dnspython(resolver, world, pods)
+
+
+def _ask_dnspython(resolver: Any, world: World, pods: int) -> Call:
+    resolver.nameservers, resolver.port = [world.server[0]], world.server[1]
+    resolver.use_edns(0, 0, UDP_PAYLOAD)
+    name = full_name(pods)
+    return lambda: resolver.resolve(name, "A")
+
+
+def _aiodns(world: World, pods: int) -> Call:
+    host, port = world.server
+    resolver = import_module("aiodns").DNSResolver([host], udp_port=port, tcp_port=port, timeout=5)
+    name = full_name(pods)
+    return lambda: resolver.query_dns(name, "A")
+
+
+def _getaddrinfo(_: World, pods: int) -> Call:
+    name = full_name(pods)
+    return lambda: socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+
+
+def _kubernetes(world: World, pods: int) -> Call:
+    client = import_module("kubernetes.client")
+    configuration = client.Configuration(host=world.apis[pods])
+    api = client.DiscoveryV1Api(client.ApiClient(configuration))
+    chosen = f"kubernetes.io/service-name={service(pods)}"
+    return lambda: api.list_endpoint_slice_for_all_namespaces(label_selector=chosen)
+
+
+def _ips_of_raw(reply: bytes) -> Iterable[str]:
+    return (rdata.address for rdata in dns.message.from_wire(reply).answer[0])
+
+
+def _ips_of_peers(peers: PeerSet) -> Iterable[str]:
+    return peers.ips
+
+
+def _ips_of_slices(found: Any) -> Iterable[str]:
+    return (ip for piece in found.items for endpoint in piece.endpoints for ip in endpoint.addresses)
+
+
+def _installed(module: str) -> Callable[[World], bool]:
+    return lambda _: find_spec(module) is not None
+
+
+def _isolated(world: World) -> bool:
+    return world.isolated
+
+
+RAW, RAW_KEPT = "raw sockets", "raw sockets, kept open"
+DISCOVER, KEYWORDS, IPS, PEERS = "discover_peers", "… options as keywords", "… and .ips", "… and every Peer"
+OWN_UNKNOWN, ADISCOVER = "… own address found", "adiscover_peers"
+WATCHER, ASYNC_WATCHER = "PeerWatcher.refresh", "AsyncPeerWatcher.refresh"
+DNSPYTHON, ASYNC_DNSPYTHON = "dnspython Resolver", "dnspython asyncresolver"
+AIODNS, GETADDRINFO, KUBERNETES = "aiodns", "getaddrinfo", "kubernetes client"
+
+CONTENDERS = (
+    Contender(RAW, lambda world, pods: raw.Opened(world.server, full_name(pods)), _ips_of_raw),
+    Contender(DISCOVER, _discover, _ips_of_peers),
+    Contender(KEYWORDS, _keywords, _ips_of_peers),
+    Contender(IPS, _reading_ips, tuple),
+    Contender(PEERS, _every_peer, lambda peers: map(str, peers)),
+    Contender(OWN_UNKNOWN, _own_unknown, _ips_of_peers, can_run=_isolated),
+    Contender(ADISCOVER, _adiscover, _ips_of_peers, is_async=True),
+    Contender(RAW_KEPT, lambda world, pods: raw.Kept(world.server, full_name(pods)), _ips_of_raw),
+    Contender(WATCHER, _watcher, _ips_of_peers),
+    Contender(ASYNC_WATCHER, _async_watcher, _ips_of_peers, is_async=True),
+    Contender(DNSPYTHON, _dnspython, lambda answer: (rdata.address for rdata in answer)),
+    Contender(ASYNC_DNSPYTHON, _async_dnspython, lambda answer: (rdata.address for rdata in answer), is_async=True),
+    Contender(
+        AIODNS,
+        _aiodns,
+        lambda result: (record.data.addr for record in result.answer),
+        is_async=True,
+        can_run=_installed("aiodns"),
+    ),
+    Contender(GETADDRINFO, _getaddrinfo, lambda found: (info[4][0] for info in found), can_run=_isolated),
+    Contender(KUBERNETES, _kubernetes, _ips_of_slices, can_run=_installed("kubernetes")),
+)

@@ -1,0 +1,196 @@
+"""A fleet of replicas that watch their own Service, on virtual time: the roster decides, an event queue waits.
+
+Every replica follows the same policy, so a sample of them is simulated, and its questions are scaled to the whole
+fleet.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
+from typing import NamedTuple
+
+from peerdisco import Answer, DiscoveryConfig, Outcome
+from peerdisco.discovery import Discovery
+from peerdisco.environment import OffCluster
+from peerdisco.io_blocking import drive
+from peerdisco.roster import Roster
+from tests.benchmarks import sizes
+
+_LOOKUP = 0.001  # seconds that one takes
+
+
+class Load(NamedTuple):
+    """What the sample asked at one moment, and what went over the wire for it, there and back."""
+
+    at: float
+    questions: int
+    bytes: int
+
+
+class Membership:
+    """Whom DNS lists, and what it answers: everyone, or a random part where there are too many for a message."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._shuffled: list[bytes] = []
+        self.listed: frozenset[bytes] = frozenset()
+
+    def change(self, added: Iterable[bytes] = (), removed: Iterable[bytes] = ()) -> None:
+        """Lists other Pods."""
+        self.listed = (self.listed | frozenset(added)) - frozenset(removed)
+        self._shuffled = self._rng.sample(sorted(self.listed), len(self.listed))
+
+    def answer(self) -> Answer:
+        """What CoreDNS says now."""
+        if not self.listed:
+            return Answer(Outcome.NXDOMAIN)
+        if len(self.listed) <= sizes.MOST_OVER_TCP:
+            return Answer(Outcome.FOUND, self.listed)
+        # Any stretch of a shuffled circle: each Pod is in it as often as in a draw of its own, and it costs less.
+        at = self._rng.randrange(len(self._shuffled))
+        circle = self._shuffled[at:] + self._shuffled[:at]
+        return Answer(Outcome.FOUND, frozenset(circle[: sizes.MOST_OVER_TCP]), complete=False)
+
+
+class Replica:
+    """One replica's watcher, as its shells would drive it."""
+
+    def __init__(self, own: bytes, config: DiscoveryConfig, fleet: Fleet) -> None:
+        self.own = own
+        self.runs = True
+        self._fleet = fleet
+        self._discovery = Discovery(config, OffCluster((own,)))
+        self._roster = Roster(config, self._discovery.service, clock=fleet.clock, random=fleet.rng.random)
+        self._needs_tcp = False
+
+    @property
+    def listed(self) -> frozenset[object]:
+        """Everyone whom it lists."""
+        return self._roster.peers.listed.endpoints
+
+    def look(self) -> float:
+        """Looks up, and says how many seconds later it does so again."""
+        fleet, questions = self._fleet, 0
+
+        def perform(_: object) -> Answer:
+            nonlocal questions
+            questions += 1
+            sent, moved, self._needs_tcp = sizes.traffic(len(fleet.membership.listed), needs_tcp=self._needs_tcp)
+            fleet.load.append(Load(fleet.clock(), sent, moved))
+            return fleet.membership.answer()
+
+        now = fleet.clock() + _LOOKUP
+        self._roster.found(drive(self._discovery.look(self._roster.samples), perform, ()), now, questions)
+        return _LOOKUP + self._roster.wait(now)
+
+
+class Fleet:
+    """Replicas, of which a sample runs.
+
+    Args:
+        config: what each of them is given.
+        sample: how many run at most.
+        seed: makes it the same each time.
+
+    Attributes:
+        membership: what DNS says.
+        load: what the sample asked.
+        replicas: the sample.
+    """
+
+    def __init__(self, config: DiscoveryConfig, sample: int, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.membership = Membership(self.rng)
+        self.load: list[Load] = []
+        self.replicas: list[Replica] = []
+        self._config = config
+        self._sample = sample
+        self._now = 0.0
+        self._order = count()
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._watched: list[_Watched] = []
+
+    def clock(self) -> float:
+        """Seconds since the beginning."""
+        return self._now
+
+    def start(self, own: bytes) -> None:
+        """Starts a replica, if the sample still has room."""
+        if sum(replica.runs for replica in self.replicas) < self._sample:
+            replica = Replica(own, self._config, self)
+            self.replicas.append(replica)
+            self.at(self._now, lambda: self._look(replica))
+
+    def stop(self, owns: Iterable[bytes]) -> None:
+        """Stops replicas, as far as they are in the sample."""
+        gone = set(owns)
+        for replica in self.replicas:
+            replica.runs = replica.runs and replica.own not in gone
+
+    def at(self, moment: float, event: Callable[[], None]) -> None:
+        """Has something done at a moment."""
+        heapq.heappush(self._queue, (moment, next(self._order), event))
+
+    def watch_for(self, added: Iterable[bytes] = (), removed: Iterable[bytes] = ()) -> Lags:
+        """Measures from now on how long each replica that runs now takes to follow a change."""
+        runs = {replica for replica in self.replicas if replica.runs}
+        watched = _Watched(self._now, frozenset(added), frozenset(removed), Lags([], []), runs, set(runs))
+        self._watched.append(watched)
+        return watched.lags
+
+    def run(self, until: float) -> None:
+        """Lets time pass."""
+        while self._queue and self._queue[0][0] <= until:
+            self._now, _, event = heapq.heappop(self._queue)
+            event()
+        self._now = until
+
+    def run_until_followed(self, latest: float) -> None:
+        """Lets time pass until every running replica has followed every change that is watched for."""
+        while self._queue and self._now < latest and not all(map(self._is_followed, self._watched)):
+            self.run(min(latest, math.nextafter(self._queue[0][0], math.inf)))
+
+    def _look(self, replica: Replica) -> None:
+        if replica.runs:
+            self.at(self._now + replica.look(), lambda: self._look(replica))
+            for watched in self._watched:
+                watched.see(replica, self._now)
+
+    def _is_followed(self, watched: _Watched) -> bool:
+        return not any(replica.runs for replica in watched.expecting | watched.holding)
+
+
+class Lags(NamedTuple):
+    """Seconds that replicas took to list who came, and to list no more who went."""
+
+    arrivals: list[float]
+    departures: list[float]
+
+
+class _Watched(NamedTuple):
+    """A change, and the replicas that still expect those who came, or still hold on to those who went."""
+
+    since: float
+    added: frozenset[bytes]
+    removed: frozenset[bytes]
+    lags: Lags
+    expecting: set[Replica]
+    holding: set[Replica]
+
+    def see(self, replica: Replica, now: float) -> None:
+        """Notes what a replica has followed by now."""
+        if replica in self.expecting and self.added - {replica.own} <= replica.listed:
+            self.expecting.remove(replica)
+            self.lags.arrivals.append(now - self.since)
+        if replica in self.holding and self.removed.isdisjoint(replica.listed):
+            self.holding.remove(replica)
+            self.lags.departures.append(now - self.since)
+
+
+def pods(first: int, number: int) -> Iterator[bytes]:
+    """Addresses of so many Pods, packed."""
+    return ((0x0A000000 + n).to_bytes(4) for n in range(first, first + number))

@@ -1,0 +1,87 @@
+"""What is measured of a whole process: how long an import takes, what it holds, and what an idle watcher costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import NamedTuple
+
+from tests.benchmarks.contenders import World
+from tests.benchmarks.measure import Spread
+
+IMPORT_OURS = "import peerdisco"
+# What peerdisco uses of its dependencies, and one model, since the first one makes pydantic load most of itself.
+IMPORT_THEIRS = """
+import dns.exception, dns.flags, dns.message, dns.name, dns.rcode, dns.rdatatype, dns.rrset
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from tenacity import AsyncRetrying, Retrying, retry_if_exception_type
+class Model(BaseModel):
+    name: str
+    seconds: float = 5.0
+"""
+_TIMED = """
+import sys, time
+start = time.perf_counter()
+exec(sys.argv[1])
+print(time.perf_counter() - start)
+"""
+_HELD = """
+import os, sys
+exec(sys.argv[1])
+try:
+    with open("/proc/self/statm") as file:
+        print(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+except FileNotFoundError:  # not Linux
+    print("nan")
+"""
+_IDLE = """
+import sys, time
+from tests.benchmarks.contenders import World, idle_watcher
+with idle_watcher(World((sys.argv[1], int(sys.argv[2])), {}, False), int(sys.argv[3])) as watcher:
+    watcher.wait_for(int(sys.argv[3]) - 1, timeout=10)
+    time.sleep(3)
+    cpu, clock = time.process_time(), time.monotonic()
+    time.sleep(float(sys.argv[4]))
+    print((time.process_time() - cpu) / (time.monotonic() - clock))
+"""
+
+
+class Processes(NamedTuple):
+    """Medians.
+
+    Attributes:
+        import_ours: seconds that `import peerdisco` takes.
+        import_theirs: seconds that what it needs of its dependencies takes.
+        rss_empty: bytes that an interpreter holds.
+        rss_ours: bytes that it holds after `import peerdisco`.
+        rss_theirs: bytes that it holds after importing what that needs.
+        idle: share of a core that a watcher takes which finds nothing new.
+    """
+
+    import_ours: Spread
+    import_theirs: Spread
+    rss_empty: float
+    rss_ours: float
+    rss_theirs: float
+    idle: float
+
+    @property
+    def imported(self) -> Spread:
+        """How many times as long our import takes as theirs."""
+        ours, theirs = self.import_ours, self.import_theirs
+        return Spread(ours.median / theirs.median, ours.calm / theirs.calm)
+
+
+def measure(world: World, *, pods: int, seconds: float, runs: int) -> Processes:
+    """Measures by turns, each time in a fresh interpreter."""
+    scripts = (IMPORT_OURS, IMPORT_THEIRS)
+    timed = [[_run(_TIMED, script) for script in scripts] for _ in range(runs + 1)][1:]
+    ours, theirs = map(Spread.of, zip(*timed, strict=True))
+    empty, with_ours, with_theirs = (_run(_HELD, script) for script in ("", *scripts))
+    idle = _run(_IDLE, *map(str, (*world.server, pods, seconds)))
+    return Processes(ours, theirs, empty, with_ours, with_theirs, idle)
+
+
+def _run(script: str, *arguments: str) -> float:
+    command = [sys.executable, "-c", script, *arguments]
+    return float(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603 - our own scripts

@@ -1,0 +1,76 @@
+"""What the responder says: CoreDNS's replies to a question for a Service of any size, made before they are needed."""
+
+import random
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from itertools import cycle
+
+from dns.rcode import NOERROR
+from dns.rdatatype import A
+
+from peerdisco.testing.query import Edns, Query, parse
+from peerdisco.testing.records import Reply, RRset, packed
+from peerdisco.testing.render import Transport, render
+
+NAMESPACE, DOMAIN = "default", "cluster.local"
+OWN = "10.0.0.1"
+_TTL = 0  # or c-ares would answer from its cache
+_SHUFFLES = 8
+
+
+def service(pods: int) -> str:
+    """The short name of the Service that has so many Pods."""
+    return f"n{pods}"
+
+
+def full_name(pods: int) -> str:
+    """Its absolute name."""
+    return f"{service(pods)}.{NAMESPACE}.svc.{DOMAIN}."
+
+
+def addresses(pods: int) -> list[str]:
+    """The addresses of its Pods, the first one's own."""
+    first = int(IPv4Address(OWN))
+    return [str(IPv4Address(first + n)) for n in range(pods)]
+
+
+class Replies:
+    """Replies over one transport: rendered at the first question of a kind, and only given an id after that."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._by_packet: dict[bytes, Iterator[bytearray]] = {}
+        self._by_question: dict[tuple[int, bytes, Edns | None], Iterator[bytearray]] = {}
+
+    def to(self, packet: bytes) -> bytearray:
+        """The reply to a packet: good until the same question comes again. Over TCP its length stands in front."""
+        shuffles = self._by_packet.get(packet[2:]) or self._shuffles(packet)
+        reply = next(shuffles)
+        at = 0 if self._transport == "udp" else 2
+        reply[at : at + 2] = packet[:2]
+        return reply
+
+    def _shuffles(self, packet: bytes) -> Iterator[bytearray]:
+        query = parse(packet)
+        if isinstance(query, bytes):
+            raise ValueError(f"no question: {packet!r}")  # noqa: TRY004 - the packet is at fault, not its type
+        kind = query.flags, query.question, query.edns
+        if kind not in self._by_question:
+            self._by_question[kind] = cycle(self._render(query))
+        self._by_packet[packet[2:]] = self._by_question[kind]
+        return self._by_question[kind]
+
+    def _render(self, query: Query) -> list[bytearray]:
+        rng = random.Random(1)
+        rendered = [render(query, _says(query), self._transport, rng) for _ in range(_SHUFFLES)]
+        if self._transport == "tcp":
+            rendered = [len(reply).to_bytes(2) + reply for reply in rendered]
+        return list(map(bytearray, rendered))
+
+
+def _says(query: Query) -> Reply:
+    if query.rtype != A:
+        return Reply(NOERROR, authoritative=True)
+    pods = int(query.name[0].removeprefix(b"n"))
+    rdatas = [IPv4Address(ip).packed for ip in addresses(pods)]
+    return Reply(NOERROR, authoritative=True, answer=[RRset(packed(query.name), A, _TTL, rdatas)])

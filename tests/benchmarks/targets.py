@@ -1,0 +1,119 @@
+"""What peerdisco means to reach, and whether it did: ratios of medians in one run, so that they hold on any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from tests.benchmarks import contenders as names
+from tests.benchmarks.measure import Spread, Timing
+from tests.benchmarks.memory import Memory
+from tests.benchmarks.processes import Processes
+
+SIZES = (1, 3, 10, 100, 1000, 4000)
+
+
+class Results(NamedTuple):
+    """All that was measured; what did not run is missing.
+
+    Attributes:
+        timings: by contender and number of Pods.
+        memory: by contender and number of Pods.
+        blocks: seconds for which a call blocked the event loop, by contender and number of Pods.
+        processes: of whole processes; None where that did not run.
+    """
+
+    timings: Mapping[tuple[str, int], Timing]
+    memory: Mapping[tuple[str, int], Memory] = {}
+    blocks: Mapping[tuple[str, int], Spread] = {}
+    processes: Processes | None = None
+
+    def ratio(self, one: str, other: str, pods: int) -> Spread | None:
+        """How many times as long one takes as the other; None where one of them did not run."""
+        if (one, pods) not in self.timings or (other, pods) not in self.timings:
+            return None
+        above, below = self.timings[one, pods], self.timings[other, pods]
+        return Spread(above.median / below.median, above.calm / below.calm)
+
+
+class Target(NamedTuple):
+    """One aim.
+
+    Attributes:
+        what: in words, with the number of Pods.
+        limit: what is aimed at.
+        measured: None where it did not run; an aim is met by medians.
+        unit: of both.
+        at_least: whether more is better.
+    """
+
+    what: str
+    limit: float
+    measured: Spread | None
+    unit: str = "times"
+    at_least: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """`met`, `missed` or `not run`."""
+        if self.measured is None:
+            return "not run"
+        median = self.measured.median
+        is_met = median >= self.limit if self.at_least else median <= self.limit
+        return "met" if is_met else "missed"
+
+
+def targets(results: Results) -> Iterator[Target]:
+    """Every aim, with what was measured."""
+    yield from _against_raw(results)
+    yield from _against_itself(results)
+    yield from _against_others(results)
+    block = results.blocks.get((names.ASYNC_WATCHER, 4000))
+    blocked = None if block is None else Spread(block.median * 1e3, block.calm * 1e3)
+    yield Target("longest event-loop block of a refresh, N=4000", 2, blocked, "ms")
+    processes = results.processes
+    idle = None if processes is None else Spread(processes.idle * 100, processes.idle * 100)
+    yield Target("an idle watcher, N=1000, refresh every second", 0.1, idle, "% of a core")
+    yield Target("import peerdisco ÷ its dependencies' parts", 1.1, None if processes is None else processes.imported)
+
+
+def _against_raw(results: Results) -> Iterator[Target]:
+    for pods, limit in ((1, 1.5), (3, 1.5), (100, 2.0), (1000, 2.0), (4000, 2.5)):
+        ratio = results.ratio(names.DISCOVER, names.RAW, pods)
+        yield Target(f"discover_peers ÷ raw sockets, N={pods}", limit, ratio)
+    for pods in SIZES:
+        plain, keywords = (results.ratio(name, names.RAW, pods) for name in (names.DISCOVER, names.KEYWORDS))
+        more = None
+        if plain is not None and keywords is not None:
+            more = Spread(keywords.median - plain.median, keywords.calm - plain.calm)
+        yield Target(f"options as keywords: more of raw sockets' time, N={pods}", 0.2, more)
+    yield Target("discover_peers and .ips ÷ raw sockets, N=1000", 2.5, results.ratio(names.IPS, names.RAW, 1000))
+    for pods, limit in ((1, 1.5), (3, 1.5), (1000, 2.5)):
+        ratio = results.ratio(names.WATCHER, names.RAW_KEPT, pods)
+        yield Target(f"a watcher's unchanged refresh ÷ raw kept sockets, N={pods}", limit, ratio)
+
+
+def _against_itself(results: Results) -> Iterator[Target]:
+    for pods in SIZES:
+        ratio = results.ratio(names.ADISCOVER, names.DISCOVER, pods)
+        yield Target(f"adiscover_peers ÷ discover_peers, N={pods}", 1.3, ratio)
+    for pods in SIZES:
+        ratio = results.ratio(names.ASYNC_WATCHER, names.WATCHER, pods)
+        yield Target(f"AsyncPeerWatcher.refresh ÷ PeerWatcher.refresh, N={pods}", 1.3, ratio)
+    for pods in SIZES:
+        ratio = results.ratio(names.OWN_UNKNOWN, names.DISCOVER, pods)
+        yield Target(f"own address found ÷ own address given, N={pods}", 1.2, ratio)
+
+
+def _against_others(results: Results) -> Iterator[Target]:
+    pairs = (
+        (names.GETADDRINFO, names.DISCOVER),
+        (names.AIODNS, names.DISCOVER),
+        (names.AIODNS, names.ADISCOVER),
+    )
+    for other, ours in pairs:
+        for pods in SIZES:
+            yield Target(f"{other} ÷ {ours}, N={pods}", 1, results.ratio(other, ours, pods), at_least=True)
+    for pods, limit in ((3, 4), (100, 20), (1000, 60), (4000, 120)):
+        ratio = results.ratio(names.DNSPYTHON, names.DISCOVER, pods)
+        yield Target(f"dnspython ÷ discover_peers, N={pods}", limit, ratio, at_least=True)

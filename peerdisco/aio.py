@@ -281,4 +281,5 @@ class _Engine:
         except PeerDiscoError:
             return  # the roster knows, and the log says it once
         except Exception:  # noqa: BLE001 - whatever a resolver of one's own raises, the watcher goes on
-            log.exception("%s: the resolver raised", self._session.service)
+            if self.watch.roster.failures == 1:
+                log.exception("%s: the resolver raised", self._session.service)

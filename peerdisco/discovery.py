@@ -167,6 +167,7 @@ class Discovery:
     def _find_family(self, name: str, rtype: RecordType, samples: int) -> Finding:
         answer, taken, size = yield from self.sampled(Question(name, rtype), samples)
         outside = self.config.networks.outside(answer.addresses)
+        size = max(0, size - len(outside))
         return Found(
             answer.outcome, answer.addresses, outside, answer.ttl, answer.canonical, answer.complete, taken, size
         )

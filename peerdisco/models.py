@@ -215,10 +215,11 @@ class PeerList:
     def sorted(self) -> Sequence[Endpoint]:
         """The endpoints in order of address."""
         if self._sorted is None:
-            self._sorted = sorted(self.endpoints)
             # Families are sorted apart, since bytes of different length do not compare as addresses do.
-            if len(set(map(len, _addresses(self._sorted)))) > 1:
-                self._sorted.sort(key=lambda endpoint: len(address_of(endpoint)))
+            in_order = sorted(self.endpoints)
+            if len(set(map(len, _addresses(in_order)))) > 1:
+                in_order.sort(key=lambda endpoint: len(address_of(endpoint)))
+            self._sorted = in_order  # last, since other threads may look
         return self._sorted
 
     def ips(self) -> tuple[str, ...]:

@@ -79,6 +79,8 @@ class Roster:
             now: when it ended.
             questions: how many it took.
         """
+        if listing.own is None and not listing.complete:
+            listing = listing._replace(own=self._listing.own)  # cut off, as anyone may be
         first = self._looked_up is None
         self._looked_up = now
         self._questions = questions
@@ -130,7 +132,10 @@ class Roster:
             return known
         everyone = known | listing.endpoints
         absent = known - listing.endpoints
-        gone = self._gone_by_count(absent) if listing.complete else self._gone_by_chance(absent, listing, len(everyone))
+        if listing.complete:
+            gone = self._gone_by_count(absent)
+        else:
+            gone = self._gone_by_chance(absent, listing, len(everyone) + (listing.own is not None))
         if listing.own is not None:
             gone |= {endpoint for endpoint in absent if address_of(endpoint) == address_of(listing.own)}
         return everyone - gone

@@ -291,7 +291,7 @@ class _Engine:
         except PeerDiscoError:
             return  # the roster knows, and the log says it once
         except Exception:  # noqa: BLE001 - whatever a resolver of one's own raises, the watcher goes on
-            if not self.watch.stopping:
+            if not self.watch.stopping and self.watch.roster.failures == 1:
                 log.exception("%s: the resolver raised", self._session.service)
 
 

@@ -66,6 +66,8 @@ class Watch:
         before = self.roster.peers
         self.roster.found(listing, self.session.clock(), self.session.asked)
         self._listing_states = states_of(listing)
+        if len(self.roster.peers):
+            self._listing_states.pop("empty", None)  # not so until it is confirmed
         self._end(None, before)
 
     def failed(self, error: Exception) -> None:
@@ -157,7 +159,8 @@ class Watch:
         while True:
             peers, now = self.roster.peers, clock()
             enough = peers.outcome is not Outcome.PENDING and len(peers) >= count
-            stable_at = self.roster.changed_at + stable_for
+            # Nobody can tell of a stale list that it is still the same.
+            stable_at = math.inf if stable_for and peers.stale else self.roster.changed_at + stable_for
             if enough and now >= stable_at:
                 return peers
             if self.stopping or now >= deadline:

@@ -32,7 +32,7 @@ def test_cut_answers_add_up() -> None:
         # four samples an answer: 19 / 4, rounded up
         (2, 4, 5),
         # a sample as large as the list is no proof either: it counts as 0.999 of it, and 0.001^3 is one in a billion
-        (3, 1, 4),
+        (3, 1, 3),
         # however many samples, as many answers as confirmations
         (2, 64, 2),
         # samples of nothing say nothing

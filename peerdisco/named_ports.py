@@ -27,33 +27,43 @@ class NamedPortDiscovery(Discovery):
         super().__init__(config, surroundings)
         self._name = names.absolute(f"_{config.port}._tcp.{self.service}")
         self._located: dict[str, frozenset[bytes]] = {}
+        self._known: frozenset[_NamedEndpoint] = frozenset()
 
     def look(self, samples: int = MOST_SAMPLES) -> Generator[Ask, Answer, Listing]:
         """One lookup, as `Discovery.look`."""
         question = Question(self._name, "SRV")
-        answer, taken, size = yield from self.sampled(question, samples)
+        answer, _, _ = yield from self.sampled(question, samples)
         if answer.outcome is not Outcome.FOUND:
             outcome = yield from self._why_none(answer.outcome)
             return Listing(outcome, frozenset(), None, answer.ttl, complete=answer.complete)
         targets = [target for target in answer.targets if target.port and names.is_name(target.name)]
         if any(target.name == self.service for target in targets):
             raise NotHeadlessError(self.service, (yield from self._cluster_ip(answer)))
-        located, all_located = yield from self._locate(targets, answer)
-        everyone = frozenset().union(*located.values())
+        if answer.complete and all(target.name in answer.glue for target in targets):
+            located = {target.name: frozenset(answer.glue[target.name]) for target in targets}
+            return self._listing(self._endpoints(targets, located), answer)
+        found = yield from self.find(self.service, samples)
+        located, all_located = yield from self._locate(targets, answer, found.addresses)
+        endpoints = self._endpoints(targets, located)
+        if answer.holds_all:
+            return self._listing(endpoints, answer)._replace(complete=all_located)
+        # Which targets a cut answer holds is no fair sample, so the list of addresses says who is there: what was ever
+        # learnt of the ports of those stays true as long as they are listed.
+        self._known = frozenset(endpoint for endpoint in endpoints | self._known if endpoint[0] in found.addresses)
+        with_ports = {endpoint[0] for endpoint in self._known}
+        complete = found.complete and found.addresses <= with_ports
+        held = found.sample_size if not found.complete else len(found.addresses)
+        return self._listing(self._known, answer)._replace(complete=complete, sample_size=held)
+
+    def _listing(self, endpoints: frozenset[_NamedEndpoint], answer: Answer) -> Listing:
+        everyone = frozenset(endpoint[0] for endpoint in endpoints)
         own = self.own_among(everyone)
         wanted = self.wanted(everyone)
         outside = self.config.networks.outside(wanted)
-        endpoints = self._endpoints(targets, located, wanted - outside)
-        mine = frozenset(endpoint for endpoint in endpoints if endpoint[0] in own)
+        listed = frozenset(endpoint for endpoint in endpoints if endpoint[0] in wanted - outside)
+        mine = frozenset(endpoint for endpoint in listed if endpoint[0] in own)
         return Listing(
-            Outcome.FOUND,
-            endpoints - mine,
-            min(mine, default=None),
-            answer.ttl,
-            answer.holds_all and all_located,
-            taken,
-            size,
-            outside,
+            Outcome.FOUND, listed - mine, min(mine, default=None), answer.ttl, complete=True, outside=outside
         )
 
     def _why_none(self, outcome: Outcome) -> Generator[Ask, Answer, Outcome]:
@@ -73,19 +83,23 @@ class NamedPortDiscovery(Discovery):
         return text_of(min(addresses, key=len)) if addresses else "one address"
 
     def _locate(
-        self, targets: Iterable[Target], answer: Answer
+        self, targets: Iterable[Target], answer: Answer, listed: frozenset[bytes]
     ) -> Generator[Ask, Answer, tuple[dict[str, frozenset[bytes]], bool]]:
         """The addresses of all targets by name, and False where those of one could not be had."""
         glue = {target.name: frozenset(answer.glue.get(target.name, ())) for target in targets}
-        if answer.complete and all(glue.values()):
-            return glue, True
-        listed = (yield from self.find(self.service)).addresses
         fresh = frozenset().union(*glue.values())
+        families = {len(ip) for ip in listed}
+        glued_families = {len(ip) for ip in fresh}
         located: dict[str, frozenset[bytes]] = {}
         complete = True
         for name, glued in glue.items():
-            known = _shown(name, listed) or glued or (self._located.get(name, frozenset()) & listed) - fresh
-            if {len(ip) for ip in known} >= {len(ip) for ip in listed} or _shown(name, listed):
+            ip = undashed(name.partition(".")[0])
+            # A name that shows an address is no hostname if that is listed, or of a family that glue alone has.
+            if ip is not None and (ip in listed or len(ip) in glued_families - families):
+                located[name] = frozenset((ip,))
+                continue
+            known = glued or (self._located.get(name, frozenset()) & listed) - fresh
+            if known and {len(ip) for ip in known} >= families:
                 located[name] = known
                 continue
             try:
@@ -95,22 +109,12 @@ class NamedPortDiscovery(Discovery):
         self._located = located
         return located, complete
 
-    def _endpoints(
-        self, targets: Iterable[Target], located: dict[str, frozenset[bytes]], addresses: frozenset[bytes]
-    ) -> frozenset[_NamedEndpoint]:
+    def _endpoints(self, targets: Iterable[Target], located: dict[str, frozenset[bytes]]) -> frozenset[_NamedEndpoint]:
         hostnames: dict[tuple[bytes, int], str] = {}
         for name, port in targets:
             label, _, parent = name.partition(".")
-            for ip in located.get(name, frozenset()) & addresses:
+            for ip in located.get(name, frozenset()):
                 hostname = label if parent == self.service and label != dashed(ip) else ""
                 # Two names for one endpoint are one peer: a hostname goes before none, and the first before others.
                 hostnames[ip, port] = min(hostnames.get((ip, port), ""), hostname, key=lambda text: (not text, text))
         return frozenset((ip, port, hostname) for (ip, port), hostname in hostnames.items())
-
-
-def _shown(name: str, listed: frozenset[bytes]) -> frozenset[bytes]:
-    """The address that a target's name itself shows, where the Service's list does not speak against it."""
-    ip = undashed(name.partition(".")[0])
-    if ip is not None and (ip in listed or len(ip) not in {len(other) for other in listed}):
-        return frozenset((ip,))
-    return frozenset()

@@ -10,6 +10,7 @@ from tests.e2e.coredns import CoreDNS, CoreDNSUnavailable, binary
 from tests.e2e.corefiles import corefile
 
 HERE = Path(__file__).parent
+MEASURED = ("lag", "flaps")
 FOUND = pytest.StashKey[Path | str]()
 
 
@@ -33,6 +34,14 @@ def pytest_runtestloop(session: pytest.Session) -> None:
             config.stash[FOUND] = binary(fetch_go=config.getoption("--require-coredns"))
     except CoreDNSUnavailable as reason:
         config.stash[FOUND] = str(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was measured: how far watchers were behind, how often a Pod came and went."""
+    for report in terminalreporter.getreports("passed"):
+        for key, value in dict(report.user_properties).items() if report.when == "call" else ():
+            if key.startswith(MEASURED):
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {key}: {value}")
 
 
 @pytest.fixture(scope="session", autouse=True)

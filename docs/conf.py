@@ -11,7 +11,7 @@ copyright = "2026, The peerdisco maintainers"
 version = release = peerdisco.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "explanation/*-table.md"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 

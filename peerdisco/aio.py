@@ -12,9 +12,8 @@ from typing import Self, Unpack
 
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.discovery import Ask
-from peerdisco.errors import LookupFailed, PeerDiscoError
+from peerdisco.errors import LookupFailed
 from peerdisco.io_asyncio import drive
-from peerdisco.logs import log
 from peerdisco.models import MOST_SAMPLES, Answer, Change, Listing, PeerSet, Status
 from peerdisco.resolvers import AsyncResolver
 from peerdisco.session import Session
@@ -159,7 +158,7 @@ class AsyncPeerWatcher:
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Has `callback` called with each Change, first with everyone who is listed already, in the event loop.
 
-        An error that it raises is logged.
+        An error that it raises is logged. The watcher holds the callback and so, if it is a bound method, its object.
 
         Returns:
             A call that ends it.
@@ -211,6 +210,7 @@ class _Engine:
     async def stop(self) -> None:
         if self._task is not None and not self._task.done():
             self.check_loop()
+            self.watch.stopping = True
             self._task.cancel()
             await asyncio.wait([self._task])
         self._end()
@@ -218,6 +218,8 @@ class _Engine:
     def forget(self) -> None:
         if self._task is not None and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._task.cancel)
+        else:
+            self._session.close()
 
     def check_loop(self) -> None:
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
@@ -225,11 +227,14 @@ class _Engine:
 
     async def look(self) -> None:
         async with self._one_at_a_time:
+            self.watch.check_open()
             before = self.watch.roster.peers
-            self.watch.expire()
+            if self.watch.expire():
+                self._announce()
             try:
                 listing = await look(self._session, self.watch.roster.samples)
             except Exception as error:
+                self.watch.check_open()
                 self.watch.failed(error)
                 raise
             else:
@@ -266,20 +271,12 @@ class _Engine:
 
     async def _run(self) -> None:
         try:
-            while True:
+            while not self.watch.stopping:
                 if self.watch.due_in() <= 0:
-                    await self._look_on_schedule()
+                    with contextlib.suppress(Exception):  # the watch knows, and has logged it
+                        await self.look()
                 self.watch.deliver()
                 await self._session.clock.await_(self.wake, self.watch.due_in())
                 self.wake.clear()
         finally:
             self._end()
-
-    async def _look_on_schedule(self) -> None:
-        try:
-            await self.look()
-        except PeerDiscoError:
-            return  # the roster knows, and the log says it once
-        except Exception:  # noqa: BLE001 - whatever a resolver of one's own raises, the watcher goes on
-            if self.watch.roster.failures == 1:
-                log.exception("%s: the resolver raised", self._session.service)

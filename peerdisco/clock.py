@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+
+
+class Wake:
+    """Wakes a thread that waits; set from any thread, a signal handler or a finalizer.
+
+    A `threading.Event` would do, but for its lock: Ctrl-C or the garbage collector may come just after a thread took
+    it, and then it is held for ever.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Ends every wait until `clear`."""
+        if self._calls.empty():
+            self._calls.put(None)
+
+    def is_set(self) -> bool:
+        """Whether a wait would end at once."""
+        return not self._calls.empty()
+
+    def clear(self) -> None:
+        """Lets waits begin again."""
+        with suppress(Empty):
+            while True:
+                self._calls.get_nowait()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Blocks until `set`, or for so many seconds (None: as long as it takes)."""
+        with suppress(Empty):
+            self._calls.put(self._calls.get(timeout=seconds))
 
 
 class Clock(Protocol):
@@ -16,13 +48,13 @@ class Clock(Protocol):
     def __call__(self) -> float:
         """Seconds since some fixed moment; never runs back."""
 
-    def wait(self, wake: threading.Event, seconds: float | None) -> None:
+    def wait(self, wake: Wake, seconds: float | None) -> None:
         """Returns when `wake` is set, or after so many seconds (None: never)."""
 
     async def await_(self, wake: asyncio.Event, seconds: float | None) -> None:
         """Returns when `wake` is set, or after so many seconds (None: never)."""
 
-    def retire(self, wake: threading.Event | asyncio.Event) -> None:
+    def retire(self, wake: Wake | asyncio.Event) -> None:
         """Says that nobody will wait with `wake` any more."""
 
 
@@ -33,7 +65,7 @@ class SystemClock:
         """Seconds since some fixed moment."""
         return time.monotonic()
 
-    def wait(self, wake: threading.Event, seconds: float | None) -> None:
+    def wait(self, wake: Wake, seconds: float | None) -> None:
         """Blocks the thread."""
         wake.wait(seconds)
 
@@ -47,7 +79,7 @@ class SystemClock:
         except TimeoutError:
             return
 
-    def retire(self, wake: threading.Event | asyncio.Event) -> None:
+    def retire(self, wake: Wake | asyncio.Event) -> None:
         """Nothing to do."""
 
 

@@ -20,7 +20,7 @@ from peerdisco.models import MOST_SAMPLES, Answer, Listing, Outcome, Question, R
 # Cut answers are random parts of the whole: when so many in a row bring nothing new, little can be missing.
 _BARREN_SAMPLES = 2
 # What a question may take of the time left if the lookup can do without its answer.
-_WITNESS_SHARE = 0.25
+_WITNESS_SHARE = 0.1
 
 
 class Ask(NamedTuple):
@@ -73,10 +73,10 @@ class Discovery:
         self.service = _absolute(config, surroundings)
         self._surroundings = surroundings
         self._own_ips = surroundings.own_ips(config)
-        self._first: RecordType = "A"
-        if self._own_ips:
-            self._first = _family_of(self._own_ips[0])
+        self._first: RecordType | None = _family_of(self._own_ips[0]) if self._own_ips else None
         self._no_cluster_ips: frozenset[bytes] = frozenset()
+        self._silences = 0
+        self._looks_until_witness = 0
 
     def look(self, samples: int = MOST_SAMPLES) -> Generator[Ask, Answer, Listing]:
         """One lookup.
@@ -89,9 +89,9 @@ class Discovery:
             NotHeadlessError: the Service has a ClusterIP.
         """
         found = yield from self.find(self.service, samples)
-        own = self.own_among(found.addresses)
-        if not own and self._may_be_cluster_ip(found.addresses):
-            yield from self._check_headless(found)
+        own = self.own_among(found.addresses - found.outside)
+        if not own:
+            yield from self.check_headless(found)
         return Listing(
             found.outcome,
             found.addresses - (own | found.outside),
@@ -114,19 +114,18 @@ class Discovery:
                 first = yield from self._find_family(name, "A", samples)
                 return _together(first, (yield from self._find_family(name, "AAAA", samples)))
             case _:
-                first = yield from self._find_family(name, self._first, samples)
+                preferred: RecordType = self._first or "A"
+                first = yield from self._find_family(name, preferred, samples)
                 if first.outcome is not Outcome.NODATA:
                     return first
-                other: RecordType = "AAAA" if self._first == "A" else "A"
+                other: RecordType = "AAAA" if preferred == "A" else "A"
                 second = yield from self._find_family(name, other, samples)
                 return second if second.addresses else first
 
     def own_among(self, addresses: frozenset[bytes]) -> frozenset[bytes]:
         """Which of them are one's own."""
-        if self._own_ips is not None:
-            return addresses.intersection(self._own_ips)
-        own = self._surroundings.own_among(addresses)
-        if own:
+        own = self._surroundings.own_among(self.config, addresses)
+        if own and self._first is None:
             self._first = _family_of(min(own, key=len))
         return own
 
@@ -139,7 +138,7 @@ class Discovery:
                 rtype: RecordType = "A" if self.config.family == "ipv4" else "AAAA"
                 return frozenset(ip for ip in addresses if _family_of(ip) == rtype)
             case _:
-                return frozenset(ip for ip in addresses if _family_of(ip) == self._first) or addresses
+                return frozenset(ip for ip in addresses if _family_of(ip) == (self._first or "A")) or addresses
 
     def sampled(self, question: Question, samples: int) -> Generator[Ask, Answer, tuple[Answer, int, int]]:
         """Asks, and asks again while no answer holds everything.
@@ -174,33 +173,41 @@ class Discovery:
 
     def _may_be_cluster_ip(self, addresses: frozenset[bytes]) -> bool:
         """Whether there is one address in a family, and no verdict on it yet; two are proof of a headless Service."""
-        return (
-            0 < len(addresses) <= 2
-            and len({len(ip) for ip in addresses}) == len(addresses)
-            and not addresses <= self._no_cluster_ips
-        )
+        alone = 0 < len(addresses) <= 2 and len({len(ip) for ip in addresses}) == len(addresses)
+        return alone and not addresses <= self._no_cluster_ips
 
-    def _check_headless(self, found: Found) -> Generator[Ask, Answer, None]:
+    def check_headless(self, found: Found) -> Generator[Ask, Answer, None]:
         """Asks witnesses whether a single address is a ClusterIP: what resolves may still not reach everyone.
 
-        CoreDNS answers SRV for the bare name with the Service itself where it has a ClusterIP, and with its Pods
-        where it is headless; and PTR for a ClusterIP with the Service's name.
+        CoreDNS answers SRV for the bare name with the Service itself where it has a ClusterIP, and with its Pods where
+        it is headless; and PTR for a ClusterIP with the Service's name.
+
+        Raises:
+            NotHeadlessError: it is one.
         """
-        suspects = found.addresses - self._no_cluster_ips
         name = found.canonical or self.service
+        if not self._may_be_cluster_ip(found.addresses) or not names.is_service(name):
+            return
+        if self._looks_until_witness:
+            self._looks_until_witness -= 1
+            return
+        suspects = sorted(found.addresses - self._no_cluster_ips, key=len)
         by_name = yield from _witness(Question(name, "SRV"))
         targets = {target.name for target in by_name.targets}
         if name in targets:
-            raise NotHeadlessError(self.service, text_of(min(suspects, key=len)))
-        heard = by_name is not _SILENCE
-        if not targets:
-            for ip in sorted(suspects, key=len):
-                by_address = yield from _witness(Question(reverse_name(ip), "PTR"))
-                heard = heard or by_address is not _SILENCE
-                if name in by_address.names:
-                    raise NotHeadlessError(self.service, text_of(ip))
+            raise NotHeadlessError(self.service, text_of(suspects[0]))
+        heard = bool(targets) or by_name.outcome is Outcome.NODATA
+        for ip in () if targets else suspects:
+            by_address = yield from _witness(Question(reverse_name(ip), "PTR"))
+            heard = heard or by_address is not _SILENCE
+            if name in by_address.names:
+                raise NotHeadlessError(self.service, text_of(ip))
         if heard:
             self._no_cluster_ips = found.addresses
+            self._silences = 0
+        else:  # asked again, but ever more rarely
+            self._looks_until_witness = 2**self._silences
+            self._silences = min(self._silences + 1, 10)
 
 
 _SILENCE = Answer(Outcome.PENDING)

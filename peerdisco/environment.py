@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import socket
@@ -43,8 +44,8 @@ class Surroundings(Protocol):
     def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
         """One's own addresses, packed; None where they are known only once a list is seen."""
 
-    def own_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
-        """Which of the listed addresses are one's own, where `own_ips` does not know."""
+    def own_among(self, config: DiscoveryConfig, listed: frozenset[bytes]) -> frozenset[bytes]:
+        """Which of the listed addresses are one's own."""
 
 
 class ResolvConf(NamedTuple):
@@ -105,6 +106,7 @@ class Machine:
         self._proc_net = proc_net
         self._clock = clock
         self._files: dict[str, tuple[tuple[int, ...], ResolvConf]] = {}
+        self._resolv_conf = ""
         self._proc_readable = True
         self._local: frozenset[bytes] = frozenset()
         self._asked: frozenset[bytes] = frozenset()
@@ -129,6 +131,12 @@ class Machine:
         except OSError as error:
             raise ConfigError("resolv_conf", path, f"can't be read: {error.strerror}") from error
         return kept[1]
+
+    def reading(self, resolv_conf: str) -> Machine:
+        """The same surroundings with another resolv.conf, whatever the config says."""
+        other = copy.copy(self)
+        other._resolv_conf = resolv_conf  # noqa: SLF001 - of the same class
+        return other
 
     def nameservers(self, resolv_conf: str) -> tuple[Nameserver, ...]:
         """Whom resolv.conf says to ask.
@@ -169,7 +177,7 @@ class Machine:
         return config.cluster_domain or self._search_list(config).cluster_domain or DEFAULT_DOMAIN
 
     def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
-        """One's own addresses as configured or as the downward API gave them; else those found so far.
+        """One's own addresses as configured or as the downward API gave them; None where neither says.
 
         Raises:
             ConfigError: `POD_IPS` or `POD_IP` holds something else.
@@ -184,33 +192,46 @@ class Machine:
                     raise ConfigError(key, given, f"must be IP addresses with commas between them: {error}") from error
         return None
 
-    def own_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
-        """Which of the listed addresses are this machine's.
+    def own_among(self, config: DiscoveryConfig, listed: frozenset[bytes]) -> frozenset[bytes]:
+        """Which of the listed addresses are one's own: as `own_ips` says, else those that are this machine's.
 
         The list is what makes this safe: a machine may have many addresses, of which only a Pod's own is ever listed.
         """
+        given = self.own_ips(config)
+        if given is None:
+            return self._local_among(listed)
+        own = listed.intersection(given)
+        if config.own is not None or (own and config.family != "both"):
+            return own
+        # `POD_IP` names one family alone, and the list may be of the other.
+        families = set(map(len, given))
+        unknown = set(map(len, listed)) - families
+        return own | self._local_among(frozenset(ip for ip in listed if len(ip) in unknown)) if unknown else own
+
+    def _local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
         own = self._local & listed
         if not own and self._clock() - self._local_read > _LOCAL_AGE:
             self._read_local()
             own = self._local & listed
         if not self._proc_readable:
             unasked = listed - self._asked
-            self._asked = listed
             self._local |= {ip for ip in unasked if _can_bind(ip) and not _can_bind(_NEVER_LOCAL[len(ip)])}
+            self._asked = listed
             own = self._local & listed
         return own
 
     def _read_local(self) -> None:
-        self._local_read = self._clock()
+        now = self._clock()
         try:
             self._local = frozenset(_proc_addresses(self._proc_net))
             self._proc_readable = True
         except OSError:  # not Linux, or a sandbox that has no such file: then the kernel is asked address by address
             self._proc_readable = False
+        self._local_read = now  # last, since another thread that finds it recent relies on the rest
 
     def _search_list(self, config: DiscoveryConfig) -> ResolvConf:
         try:
-            return self.resolv_conf(config.resolv_conf)
+            return self.resolv_conf(self._resolv_conf or config.resolv_conf)
         except ConfigError:
             if config.servers is None or "resolv_conf" in config.model_fields_set:
                 raise
@@ -250,13 +271,15 @@ class OffCluster:
 
     def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
         """As configured, else as this object was told."""
-        if config.own is not None or self._own_ips is not None:
-            return config.own or self._own_ips
-        return MACHINE.own_ips(config)
+        if config.own is not None:
+            return config.own
+        return MACHINE.own_ips(config) if self._own_ips is None else self._own_ips
 
-    def own_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
-        """Which of the listed addresses are this machine's."""
-        return MACHINE.own_among(listed)
+    def own_among(self, config: DiscoveryConfig, listed: frozenset[bytes]) -> frozenset[bytes]:
+        """As configured, else as this object was told, else the machine's."""
+        if config.own is None and self._own_ips is None:
+            return MACHINE.own_among(config, listed)
+        return listed.intersection(self.own_ips(config) or ())
 
 
 def _namespace(entry: str, domain: str | None) -> str | None:

@@ -56,7 +56,7 @@ class Attempt(NamedTuple):
 
     Attributes:
         server: `10.96.0.10:53`.
-        transport: `udp` or `tcp`.
+        transport: `udp`, `tcp`, or empty where it has nothing to do with it.
         reason: the same words as `LookupFailed.reason`.
         detail: what happened, for people.
     """
@@ -67,7 +67,8 @@ class Attempt(NamedTuple):
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.server} over {self.transport.upper()} {self.detail}"
+        over = f" over {self.transport.upper()}" if self.transport else ""
+        return f"{self.server}{over} {self.detail}"
 
 
 class LookupFailed(PeerDiscoError):
@@ -104,19 +105,19 @@ class NotHeadlessError(PeerDiscoError):
 
     Attributes:
         service: the Service's absolute name.
-        address: its ClusterIP.
+        address: its ClusterIP; None where DNS did not say.
     """
 
-    def __init__(self, service: str, address: str) -> None:
+    def __init__(self, service: str, address: str | None) -> None:
         super().__init__(
-            f"{service} is not headless: DNS answers with {address}, the Service's own ClusterIP, which stands for all "
-            "its Pods and names none. Set `clusterIP: None` (on a new Service: the field can't be changed) and look "
-            "that up."
+            f"{service} is not headless: DNS answers with {address or 'one address'}, the Service's own ClusterIP, "
+            "which stands for all its Pods and names none. Set `clusterIP: None` (on a new Service: the field can't be "
+            "changed) and look that up."
         )
         self.service = service
         self.address = address
 
-    def __reduce__(self) -> tuple[type[NotHeadlessError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[NotHeadlessError], tuple[str, str | None]]:
         return type(self), (self.service, self.address)
 
 

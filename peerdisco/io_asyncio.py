@@ -51,6 +51,7 @@ async def lookup(run: Lookup, pool: Pool) -> Answer:
     except LookupFailed:
         if run.is_over:
             raise
+    await asyncio.sleep(run.wait())
     return await AsyncRetrying(sleep=asyncio.sleep, **run.retry_policy())(one_round)
 
 

@@ -17,7 +17,7 @@ from peerdisco.config import Nameserver
 from peerdisco.errors import LookupFailed
 from peerdisco.lookup import Exchange, Lookup
 from peerdisco.models import Answer
-from peerdisco.sockets import LOOK_UP, Pool
+from peerdisco.sockets import SLICE, Pool
 
 _Wanted = TypeVar("_Wanted")
 _Given = TypeVar("_Given")
@@ -55,6 +55,7 @@ def lookup(run: Lookup, pool: Pool) -> Answer:
     except LookupFailed:
         if run.is_over:
             raise
+    pool.sleep(run.wait())
     return Retrying(sleep=pool.sleep, **run.retry_policy())(one_round)
 
 
@@ -127,4 +128,4 @@ def _slice(deadline: float, pool: Pool) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
-    return min(LOOK_UP, left)
+    return min(SLICE, left)

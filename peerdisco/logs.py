@@ -13,7 +13,6 @@ log = logging.getLogger("peerdisco")
 _EMPTY = {
     Outcome.NXDOMAIN: "DNS knows no such name: a typo in Service, namespace or cluster domain, or no Pod is ready",
     Outcome.NODATA: "the name exists, but has no Pod of this address family or port name",
-    Outcome.FOUND: "it lists nobody else",
 }
 
 
@@ -44,9 +43,12 @@ def states_of(listing: Listing) -> dict[str, str]:
     if listing.outcome is not Outcome.FOUND:
         states["empty"] = _EMPTY[listing.outcome]
     if not listing.complete:
-        states["incomplete"] = (
-            f"DNS could not fit all Pods into an answer; {len(listing.endpoints)} are known from {listing.samples}"
+        why = (
+            "DNS could not fit all Pods into an answer"
+            if listing.sample_size
+            else "some Pod's address could not be had"
         )
+        states["incomplete"] = f"{why}; {len(listing.endpoints)} others are known"
     if listing.outside:
         shown = ", ".join(sorted(map(text_of, listing.outside))[:5])
         states["listing addresses that may not be a peer's"] = (

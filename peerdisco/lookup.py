@@ -102,7 +102,7 @@ class Lookup:
                 question = Question(reply.dangling, question.rtype)
             else:
                 detail = f"gave {MAX_ALIASES} aliases in a row"
-                self._attempts.append(Attempt(str(server), "udp", "malformed", detail))
+                self._attempts.append(Attempt(str(server), "", "malformed", detail))
         self._patience *= 2
         raise self._failure()
 
@@ -121,12 +121,13 @@ class Lookup:
         """What tenacity's `Retrying` and `AsyncRetrying` do between rounds."""
         return {
             "retry": retry_if_exception_type(LookupFailed),
-            "wait": lambda state: self._wait(state.attempt_number),
+            "wait": lambda state: self.wait(state.attempt_number),
             "stop": lambda state: self._clock() + state.upcoming_sleep >= self._deadline,
             "reraise": True,
         }
 
-    def _wait(self, retries: int) -> float:
+    def wait(self, retries: int = 0) -> float:
+        """Seconds before the next round, after so many retries; jittered, and never 0."""
         return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**retries) * (0.5 + self._random())
 
     def _failure(self) -> LookupFailed:
@@ -137,16 +138,19 @@ class Lookup:
     def _ask(self, question: Question, server: Nameserver) -> Generator[Exchange, bytes, wire.Reply | Attempt]:
         asked = self._new_id() + wire.encode(question)[2:]
         transport = "tcp" if question in self._needs_tcp else "udp"
+        was_cut = False
         try:
             replied = yield Exchange(server, transport, asked, self._patience)
             if transport == "udp" and wire.is_truncated(replied):
+                was_cut = True
                 self._needs_tcp.add(question)
                 transport = "tcp"
                 replied = yield Exchange(server, transport, asked, self._patience)
             reply = wire.read(asked, replied, question)
         except (OSError, wire.MalformedReply) as error:
             self._needs_tcp.discard(question)
-            return Attempt(str(server), transport, *_diagnosis(error, transport))
+            reason, detail = _diagnosis(error)
+            return Attempt(str(server), transport, "truncated" if was_cut else reason, detail)
         if transport == "tcp" and len(replied) <= wire.UDP_PAYLOAD:
             self._needs_tcp.discard(question)
         return _judged(reply, server, transport)
@@ -164,15 +168,13 @@ def _judged(reply: wire.Reply, server: Nameserver, transport: str) -> wire.Reply
     return reply
 
 
-def _diagnosis(error: OSError | wire.MalformedReply, transport: str) -> tuple[Reason, str]:
+def _diagnosis(error: OSError | wire.MalformedReply) -> tuple[Reason, str]:
     match error:
         case TimeoutError():
-            reason: Reason = "timeout"
-            detail = "did not answer"
+            return "timeout", "did not answer"
         case wire.MalformedReply():
             return "malformed", f"sent a reply that can't be read: {error}"
         case ConnectionRefusedError():
-            reason, detail = "refused", "refused: nothing listens there"
+            return "refused", "refused: nothing listens there"
         case _:
-            reason, detail = "refused", f"can't be reached: {error.strerror or error}"
-    return ("truncated", detail) if transport == "tcp" else (reason, detail)
+            return "refused", f"can't be reached: {error.strerror or error}"

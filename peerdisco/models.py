@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial, total_ordering
 from ipaddress import ip_address
-from typing import Literal, NamedTuple, TypeAlias, cast, overload
+from typing import Literal, NamedTuple, NoReturn, TypeAlias, cast, overload
 
 from peerdisco.addresses import pack_ip, text_of, texts_of
 
@@ -146,6 +147,7 @@ class Listing(NamedTuple):
 NOTHING_YET = Listing(Outcome.PENDING, frozenset(), None, 0, complete=True)
 
 
+@total_ordering
 @dataclass(frozen=True, slots=True)
 class Peer:
     """One Pod that DNS lists; ordered by address.
@@ -181,15 +183,6 @@ class Peer:
 
     def __lt__(self, other: object) -> bool:
         return self._order() < other._order() if isinstance(other, Peer) else NotImplemented
-
-    def __le__(self, other: object) -> bool:
-        return self._order() <= other._order() if isinstance(other, Peer) else NotImplemented
-
-    def __gt__(self, other: object) -> bool:
-        return self._order() > other._order() if isinstance(other, Peer) else NotImplemented
-
-    def __ge__(self, other: object) -> bool:
-        return self._order() >= other._order() if isinstance(other, Peer) else NotImplemented
 
     def _order(self) -> tuple[int, bytes, int, str]:
         packed = ip_address(self.ip).packed
@@ -254,6 +247,12 @@ def _addresses(endpoints: Sequence[Endpoint]) -> Sequence[bytes]:
     return cast("Sequence[bytes]", endpoints)
 
 
+def _some(texts: Sequence[str]) -> str:
+    """How many, and the first few of them."""
+    shown = ", ".join(texts[:5]) + (", …" if len(texts) > 5 else "")
+    return f"{len(texts)} [{shown}]" if texts else "0"
+
+
 class PeerSet(Sequence[Peer]):
     """The peers that DNS lists, sorted by address, without oneself: immutable, and cheap to hold and to compare.
 
@@ -270,6 +269,16 @@ class PeerSet(Sequence[Peer]):
 
     __slots__ = ("_clock", "_looked_up", "_own", "complete", "listed", "outcome", "service", "stale", "ttl")
 
+    service: str
+    outcome: Outcome
+    complete: bool
+    stale: bool
+    ttl: int
+    listed: PeerList
+    _own: Endpoint | None
+    _looked_up: float | None
+    _clock: Callable[[], float]
+
     def __init__(
         self,
         service: str,
@@ -280,15 +289,23 @@ class PeerSet(Sequence[Peer]):
         looked_up: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.service = service
-        self.listed = listed
-        self.outcome = listing.outcome
-        self.complete = listing.complete
-        self.ttl = listing.ttl
-        self.stale = stale
-        self._own = listing.own
-        self._looked_up = looked_up
-        self._clock = clock
+        put = partial(object.__setattr__, self)
+        put("service", service)
+        put("listed", listed)
+        put("outcome", listing.outcome)
+        put("complete", listing.complete)
+        put("ttl", listing.ttl)
+        put("stale", stale)
+        put("_own", listing.own)
+        put("_looked_up", looked_up)
+        put("_clock", clock)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a PeerSet does not change: {name!r} can't be set")
+
+    def __setstate__(self, state: tuple[None, dict[str, object]]) -> None:
+        for name, value in state[1].items():
+            object.__setattr__(self, name, value)
 
     @property
     def ips(self) -> tuple[str, ...]:
@@ -377,7 +394,8 @@ class Change:
         return self._removed.peers()
 
     def __repr__(self) -> str:
-        return f"<Change: {len(self._added.endpoints)} added, {len(self._removed.endpoints)} removed, {self.peers!r}>"
+        added, removed = self._added.ips(), self._removed.ips()
+        return f"<Change: added {_some(added)}, removed {_some(removed)}, now {len(self.peers)}>"
 
 
 @dataclass(frozen=True, slots=True)

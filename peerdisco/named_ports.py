@@ -38,7 +38,8 @@ class NamedPortDiscovery(Discovery):
             return Listing(outcome, frozenset(), None, answer.ttl, complete=answer.complete)
         targets = [target for target in answer.targets if target.port and names.is_name(target.name)]
         if any(target.name == self.service for target in targets):
-            raise NotHeadlessError(self.service, (yield from self._cluster_ip(answer)))
+            addresses = answer.glue.get(self.service) or (yield from self.find(self.service)).addresses
+            raise NotHeadlessError(self.service, text_of(min(addresses, key=len)) if addresses else None)
         if answer.complete and all(target.name in answer.glue for target in targets):
             located = {target.name: frozenset(answer.glue[target.name]) for target in targets}
             return self._listing(self._endpoints(targets, located), answer)
@@ -49,7 +50,9 @@ class NamedPortDiscovery(Discovery):
             return self._listing(endpoints, answer)._replace(complete=all_located)
         # Which targets a cut answer holds is no fair sample, so the list of addresses says who is there: what was ever
         # learnt of the ports of those stays true as long as they are listed.
-        self._known = frozenset(endpoint for endpoint in endpoints | self._known if endpoint[0] in found.addresses)
+        fresh = {endpoint[0] for endpoint in endpoints}
+        remembered = {endpoint for endpoint in self._known if endpoint[0] in found.addresses - fresh}
+        self._known = frozenset(endpoint for endpoint in endpoints if endpoint[0] in found.addresses) | remembered
         with_ports = {endpoint[0] for endpoint in self._known}
         complete = found.complete and found.addresses <= with_ports
         held = found.sample_size if not found.complete else len(found.addresses)
@@ -57,13 +60,18 @@ class NamedPortDiscovery(Discovery):
 
     def _listing(self, endpoints: frozenset[_NamedEndpoint], answer: Answer) -> Listing:
         everyone = frozenset(endpoint[0] for endpoint in endpoints)
-        own = self.own_among(everyone)
+        outside = self.config.networks.outside(everyone)
+        own = self.own_among(everyone - outside)
         wanted = self.wanted(everyone)
-        outside = self.config.networks.outside(wanted)
         listed = frozenset(endpoint for endpoint in endpoints if endpoint[0] in wanted - outside)
         mine = frozenset(endpoint for endpoint in listed if endpoint[0] in own)
         return Listing(
-            Outcome.FOUND, listed - mine, min(mine, default=None), answer.ttl, complete=True, outside=outside
+            Outcome.FOUND if wanted else Outcome.NODATA,
+            listed - mine,
+            min(mine, default=None),
+            answer.ttl,
+            complete=True,
+            outside=outside,
         )
 
     def _why_none(self, outcome: Outcome) -> Generator[Ask, Answer, Outcome]:
@@ -74,13 +82,8 @@ class NamedPortDiscovery(Discovery):
             found = yield from self.find(self.service)
         except LookupFailed:
             return outcome
+        yield from self.check_headless(found)
         return Outcome.NODATA if found.addresses else outcome
-
-    def _cluster_ip(self, answer: Answer) -> Generator[Ask, Answer, str]:
-        addresses = frozenset(answer.glue.get(self.service, ()))
-        if not addresses:
-            addresses = (yield from self.find(self.service)).addresses
-        return text_of(min(addresses, key=len)) if addresses else "one address"
 
     def _locate(
         self, targets: Iterable[Target], answer: Answer, listed: frozenset[bytes]

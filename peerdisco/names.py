@@ -16,6 +16,7 @@ from peerdisco.errors import ConfigError
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _MAX_NAME = 253
+_ADVICE = {"service": "; give the headless Service's name alone"}
 
 
 def labels(key: str, text: object) -> list[str]:
@@ -28,9 +29,9 @@ def labels(key: str, text: object) -> list[str]:
         raise ConfigError(key, text, f"must be text, not {type(text).__name__}")
     chain = text.lower().removesuffix(".").split(".")
     if not text.isascii() or not all(map(_LABEL.fullmatch, chain)):  # some other letters' lower case is ASCII
-        raise ConfigError(key, text, _complaint(text))
+        raise ConfigError(key, text, _complaint(text) + _ADVICE.get(key, ""))
     if _is_ip(text.removesuffix(".")):
-        raise ConfigError(key, text, "is an IP address; give the headless Service's name")
+        raise ConfigError(key, text, "is an IP address" + _ADVICE.get(key, ""))
     if len(text.removesuffix(".")) > _MAX_NAME:
         raise ConfigError(key, text, f"is longer than the {_MAX_NAME} characters of a DNS name")
     return chain
@@ -46,6 +47,12 @@ def label(key: str, text: object) -> str:
     if len(chain) != 1:
         raise ConfigError(key, text, "must be one DNS label, without dots")
     return chain[0]
+
+
+def is_service(name: str) -> bool:
+    """Whether an absolute name has the form of a Service's, `<service>.<namespace>.svc.<cluster domain>.`."""
+    chain = name.split(".")
+    return len(chain) > 4 and chain[2] == "svc"
 
 
 def is_name(text: str) -> bool:
@@ -111,15 +118,15 @@ def _is_ip(text: str) -> bool:
 
 def _complaint(text: str) -> str:
     if not text.strip(". \t\r\n"):
-        return "is empty; give the headless Service's name"
+        return "is empty"
     if "://" in text:
-        return "is a URL; give the headless Service's name alone"
+        return "is a URL"
     if _is_ip(text.strip("[]")):
-        return "is an IP address; give the headless Service's name"
+        return "is an IP address"
     if "/" in text:
-        return "has a slash; give the headless Service's name alone"
+        return "has a slash"
     if ":" in text:
-        return "has a colon; give the headless Service's name alone, and the port as `port`"
+        return "has a colon"
     if any(c.isspace() or not c.isprintable() for c in text):
         return "has a blank or a control character in it"
     if any(len(part) > 63 for part in text.split(".")):

@@ -81,9 +81,9 @@ class DnsResolver:
         clock: Callable[[], float] = time.monotonic,
         rng: Callable[[], float] = random.random,
     ) -> None:
-        self.surroundings: Surroundings = machine
         self._given = None if nameservers is None else parse_nameservers(nameservers)
         self._resolv_conf = os.fspath(resolv_conf)
+        self.surroundings: Surroundings = machine.reading(self._resolv_conf)
         self._machine = machine
         self._clock = clock
         self._rng = rng
@@ -137,7 +137,7 @@ class DnsResolver:
         try:
             return self._machine.nameservers(self._resolv_conf)
         except ConfigError as error:  # it was there when this resolver was made, and may come back
-            attempt = Attempt(self._resolv_conf, "udp", "no_nameserver", error.problem)
+            attempt = Attempt(self._resolv_conf, "", "no_nameserver", error.problem.partition(";")[0])
             raise LookupFailed(question, "no_nameserver", (attempt,)) from error
 
 

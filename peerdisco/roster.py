@@ -57,7 +57,6 @@ class Roster:
         self._chance = 0.0
         self._chance_when_seen: dict[Endpoint, float] = {}
         self._pace = _FIRST_WAIT / 2
-        self._questions = 1
         self.failures = 0
         self.changed_at = -math.inf
         self.peers = PeerSet(service, PeerList(frozenset(), config.port_number), NOTHING_YET, clock=clock)
@@ -71,19 +70,17 @@ class Roster:
         """
         return MOST_SAMPLES if self._looked_up is None else 1
 
-    def found(self, listing: Listing, now: float, questions: int = 1) -> None:
+    def found(self, listing: Listing, now: float) -> None:
         """Takes in what a lookup brought.
 
         Args:
             listing: its result.
             now: when it ended.
-            questions: how many it took.
         """
         if listing.own is None and not listing.complete:
             listing = listing._replace(own=self._listing.own)  # cut off, as anyone may be
         first = self._looked_up is None
         self._looked_up = now
-        self._questions = questions
         self.failures = 0
         changed = self._list(self._merged(listing), listing, now)
         if first:
@@ -134,6 +131,9 @@ class Roster:
         absent = known - listing.endpoints
         if listing.complete:
             gone = self._gone_by_count(absent)
+            # An address that is listed with another port or hostname has not left, but is another endpoint.
+            moved = {address_of(endpoint) for endpoint in absent} & {address_of(new) for new in everyone - known}
+            gone |= {endpoint for endpoint in absent if address_of(endpoint) in moved}
         else:
             gone = self._gone_by_chance(absent, listing, len(everyone) + (listing.own is not None))
         if listing.own is not None:
@@ -196,7 +196,7 @@ class Roster:
 
     def _fleet_floor(self) -> float:
         replicas = len(self.peers) + 1
-        return replicas * self._questions / self._config.max_fleet_qps
+        return replicas / self._config.max_fleet_qps
 
     def _stale_in(self, now: float) -> float:
         if self._config.max_stale is None or self._looked_up is None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from peerdisco.clock import SYSTEM_CLOCK, Clock
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.discovery import Ask, Discovery
+from peerdisco.environment import MACHINE
 from peerdisco.errors import ConfigError, LookupFailed
 from peerdisco.logs import States, log, states_of
 from peerdisco.models import Listing, PeerList, PeerSet, Question
@@ -27,9 +28,6 @@ class Session:
         resolver: whom to ask; None for the default.
         options: as for `DiscoveryConfig`.
         method: what the resolver must have.
-
-    Attributes:
-        asked: questions in the lookup that is under way, or was last.
 
     Raises:
         ConfigError: an option, the surroundings or the resolver can't be right.
@@ -52,9 +50,8 @@ class Session:
             raise ConfigError("resolver", chosen, f"has no method `{method}`")
         self.ask: Callable[[Question, float], Any] = ask
         kind = NamedPortDiscovery if isinstance(self.config.port, str) else Discovery
-        self.discovery = kind(self.config, surroundings_of(chosen))
+        self.discovery = kind(self.config, MACHINE if self._own_resolver else surroundings_of(chosen))
         self.clock: Clock = getattr(chosen, "clock", SYSTEM_CLOCK)
-        self.asked = 0
 
     @property
     def service(self) -> str:
@@ -63,7 +60,6 @@ class Session:
 
     def deadline(self) -> float:
         """When a lookup that begins now must have ended."""
-        self.asked = 0
         return self.clock() + self.config.timeout
 
     def seconds(self, ask: Ask, deadline: float) -> float:
@@ -75,7 +71,6 @@ class Session:
         left = deadline - self.clock()
         if left <= 0:
             raise LookupFailed(ask.question, "timeout")
-        self.asked += 1
         return left * ask.share
 
     def peers(self, listing: Listing) -> PeerSet:
@@ -97,7 +92,7 @@ class Session:
             _one_shots.clear()
         _one_shots.setdefault(self.service, States(self.service)).now(states)
         if not states:
-            del _one_shots[self.service]
+            _one_shots.pop(self.service, None)
 
     def close(self) -> None:
         """Closes what this session opened; a resolver that was given stays as it is."""

@@ -13,7 +13,7 @@ import time
 
 from peerdisco.config import Nameserver
 
-LOOK_UP = 0.04
+SLICE = 0.04
 """Seconds after which a thread that waits looks whether the pool was closed meanwhile."""
 
 _MOST_IDLE = 2
@@ -76,7 +76,7 @@ class Pool:
         """Waits; hardly longer than the pool is open."""
         until = time.monotonic() + seconds
         while not self._closed and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, LOOK_UP))
+            time.sleep(min(left, SLICE))
 
     def check(self) -> None:
         """Raises RuntimeError once the pool is closed."""

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, Unpack
 
+from peerdisco.clock import Wake
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.discovery import Ask
-from peerdisco.errors import LookupFailed, PeerDiscoError
+from peerdisco.errors import LookupFailed
 from peerdisco.io_blocking import drive
-from peerdisco.logs import log
 from peerdisco.models import MOST_SAMPLES, Answer, Change, Listing, PeerSet, Status
 from peerdisco.resolvers import Resolver
 from peerdisco.session import Session
@@ -109,8 +109,7 @@ class PeerWatcher:
             RuntimeError: the watcher is closed.
         """
         self._watch.check_open()
-        if not self._watch.running:
-            self._engine.start()
+        self._engine.start_once()
         return self
 
     def close(self) -> None:
@@ -147,10 +146,10 @@ class PeerWatcher:
         Raises:
             PeersNotReady: they are not there in time, or the watcher was closed; the message says the likeliest cause.
             ConfigError: an argument can't be right.
-            RuntimeError: the watcher does not run.
+            RuntimeError: the watcher does not run, or this is its own thread.
         """
         check_wait(count, timeout, stable_for)
-        self._watch.check_running()
+        self._engine.check_may_wait()
         with self._engine.listening() as pause:
             waits = self._watch.waits(count, timeout, stable_for)
             self._engine.wake.set()
@@ -164,7 +163,7 @@ class PeerWatcher:
         Raises:
             RuntimeError: the watcher does not run.
         """
-        self._watch.check_running()
+        self._engine.check_may_wait()
         return self._changes()
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
@@ -210,6 +209,11 @@ class _Engine:
         self._thread: threading.Thread | None = None
         self._make_locks()
 
+    def start_once(self) -> None:
+        with self._starting:
+            if not self.watch.running:
+                self.start()
+
     def start(self) -> None:
         self.watch.running = True
         _engines.add(self)
@@ -222,18 +226,29 @@ class _Engine:
         self._announce()
 
     def join(self) -> None:
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is not None and not self.is_current_thread:
             self._thread.join(_JOIN)
+
+    @property
+    def is_current_thread(self) -> bool:
+        return self._thread is threading.current_thread()
+
+    def check_may_wait(self) -> None:
+        self.watch.check_running()
+        if self.is_current_thread:
+            raise RuntimeError("a subscriber must not wait for the watcher, in whose thread it is called")
 
     def look(self) -> None:
         with self._one_at_a_time:
+            self.watch.check_open()
             before = self.watch.roster.peers
-            self.watch.expire()
+            if self.watch.expire():
+                self._announce()
             try:
                 listing = look(self._session, self.watch.roster.samples)
             except Exception as error:
-                if not self.watch.stopping:
-                    self.watch.failed(error)
+                self.watch.check_open()
+                self.watch.failed(error)
                 raise
             else:
                 self.watch.found(listing)
@@ -244,13 +259,13 @@ class _Engine:
     @contextlib.contextmanager
     def listening(self) -> Iterator[Callable[[float | None], None]]:
         """Gives a pause that ends early when something happens."""
-        wake = threading.Event()
+        wake = Wake()
         self._listeners.add(wake)
 
         def pause(seconds: float | None) -> None:
             nonlocal wake
             if wake not in self._listeners:  # this is the child of a fork
-                wake = threading.Event()
+                wake = Wake()
                 self._listeners.add(wake)
                 return
             self._session.clock.wait(wake, seconds)
@@ -268,31 +283,27 @@ class _Engine:
         self.start()
 
     def _make_locks(self) -> None:
-        self.wake = threading.Event()
-        self._listeners: set[threading.Event] = {self.wake}
+        self.wake = Wake()
+        self._listeners: set[Wake] = {self.wake}
         self._one_at_a_time = threading.Lock()
+        self._starting = threading.Lock()
 
     def _announce(self) -> None:
         for wake in tuple(self._listeners):
             wake.set()
 
     def _run(self) -> None:
-        while not self.watch.stopping:
-            if self.watch.due_in() <= 0:
-                self._look_on_schedule()
-            self.watch.deliver()
-            self._session.clock.wait(self.wake, self.watch.due_in())
-            self.wake.clear()
-        self._session.clock.retire(self.wake)
-
-    def _look_on_schedule(self) -> None:
         try:
-            self.look()
-        except PeerDiscoError:
-            return  # the roster knows, and the log says it once
-        except Exception:  # noqa: BLE001 - whatever a resolver of one's own raises, the watcher goes on
-            if not self.watch.stopping and self.watch.roster.failures == 1:
-                log.exception("%s: the resolver raised", self._session.service)
+            while not self.watch.stopping:
+                if self.watch.due_in() <= 0:
+                    with contextlib.suppress(Exception):  # the watch knows, and has logged it
+                        self.look()
+                self.watch.deliver()
+                self._session.clock.wait(self.wake, self.watch.due_in())
+                self.wake.clear()
+        finally:
+            self.stop()
+            self._session.clock.retire(self.wake)
 
 
 _engines: weakref.WeakSet[_Engine] = weakref.WeakSet()

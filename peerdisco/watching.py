@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 
-from peerdisco.errors import ConfigError, NotHeadlessError, PeersNotReady
+from peerdisco.errors import ConfigError, NotHeadlessError, PeerDiscoError, PeersNotReady
 from peerdisco.logs import States, log, states_of
 from peerdisco.models import Change, Listing, Outcome, PeerList, PeerSet, Status
 from peerdisco.roster import Roster
@@ -64,7 +64,7 @@ class Watch:
     def found(self, listing: Listing) -> None:
         """Takes in what a lookup brought."""
         before = self.roster.peers
-        self.roster.found(listing, self.session.clock(), self.session.asked)
+        self.roster.found(listing, self.session.clock())
         self._listing_states = states_of(listing)
         if len(self.roster.peers):
             self._listing_states.pop("empty", None)  # not so until it is confirmed
@@ -73,16 +73,19 @@ class Watch:
     def failed(self, error: Exception) -> None:
         """Takes in that a lookup brought nothing."""
         before = self.roster.peers
+        if not isinstance(error, PeerDiscoError) and type(error) is not type(self._last_error):
+            log.error("%s: the resolver raised", before.service, exc_info=error)
         self.roster.failed(self.session.clock())
         self._end(error, before)
 
-    def expire(self) -> None:
-        """Empties a list that could not be refreshed for too long."""
+    def expire(self) -> bool:
+        """Empties a list that could not be refreshed for too long; says whether it did."""
         if not self.roster.failures:
-            return
+            return False
         before = self.roster.peers
         self.roster.expire(self.session.clock())
         self._log_change(before)
+        return self.roster.peers is not before
 
     def due_in(self) -> float:
         """Seconds until the next lookup; 0 where it is due."""
@@ -200,14 +203,17 @@ class Watch:
         log.debug("%s: lookup %d: %s", before.service, self._lookups, error or self.roster.peers)
         states = dict(self._listing_states)
         if error is not None:
-            states["not headless" if isinstance(error, NotHeadlessError) else "failing"] = str(error)
+            if isinstance(error, NotHeadlessError):
+                states["not headless"] = f"DNS answers with its ClusterIP, {error.address}; set `clusterIP: None`"
+            else:
+                states["failing"] = str(error)
         self._states.now(states)
         self._log_change(before)
 
     def _log_change(self, before: PeerSet) -> None:
         change = Change.between(before.listed, self.roster.peers)
         if change is not None:
-            log.info("%s", change)
+            log.info("%s: %s", before.service, change)
 
 
 def check_wait(count: object, timeout: object, stable_for: object) -> None:

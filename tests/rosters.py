@@ -32,10 +32,10 @@ class Story:
         config = DiscoveryConfig("svc", **(options or {}))
         self.roster = Roster(config, "svc.", clock=self.clock, random=lambda: self.luck)
 
-    def found(self, *listings: Listing, questions: int = 1) -> tuple[str, ...]:
+    def found(self, *listings: Listing) -> tuple[str, ...]:
         """The list after these answers."""
         for listing in listings:
-            self.roster.found(listing, self.clock(), questions)
+            self.roster.found(listing, self.clock())
         return self.roster.peers.ips
 
     def failed(self, times: int = 1) -> tuple[str, ...]:

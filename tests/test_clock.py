@@ -1,14 +1,13 @@
 """The real clock, on which watchers wait."""
 
 import asyncio
-import threading
 
-from peerdisco.clock import SYSTEM_CLOCK
+from peerdisco.clock import SYSTEM_CLOCK, Wake
 
 
 def test_the_systems_clock() -> None:
     """The real one runs forward, and ends a wait at its event or its time."""
-    wake = threading.Event()
+    wake = Wake()
     before = SYSTEM_CLOCK()
     SYSTEM_CLOCK.wait(wake, 0.01)
     assert SYSTEM_CLOCK() - before >= 0.009

@@ -100,7 +100,7 @@ def test_srv_that_names_pods() -> None:
 
 
 def test_silent_witnesses() -> None:
-    """Witnesses that do not answer prove nothing, fail nothing, and are asked again the next time."""
+    """Witnesses that do not answer prove nothing, fail nothing, and are asked again, though ever more rarely."""
 
     def by(question: Question) -> Answer:
         if question.rtype in ("SRV", "PTR"):
@@ -108,10 +108,12 @@ def test_silent_witnesses() -> None:
         return Answer.of(question, [HEAD])
 
     subject = discovery()
-    for _ in range(2):
+    asked = []
+    for _ in range(9):
         listing, questions = answered(subject.look(), by)
         assert listed(listing) == [HEAD]
-        assert [question.rtype for question in questions] == ["A", "SRV", "PTR"]
+        asked.append("SRV" in [question.rtype for question in questions])
+    assert asked == [True, False, True, False, False, True, False, False, False]
 
 
 def test_witnesses_take_a_share_of_the_time() -> None:
@@ -119,7 +121,7 @@ def test_witnesses_take_a_share_of_the_time() -> None:
     looking = discovery().look()
 
     assert Ask(Question(WEB, "A"), 1.0) == next(looking)
-    assert Ask(Question(WEB, "SRV"), 0.25) == looking.send(Answer.of(Question(WEB, "A"), [HEAD]))
+    assert Ask(Question(WEB, "SRV"), 0.1) == looking.send(Answer.of(Question(WEB, "A"), [HEAD]))
 
 
 @pytest.mark.parametrize(("pods", "own"), [(["10.0.0.1", "10.0.0.2"], None), (["10.0.0.1"], "10.0.0.1")])

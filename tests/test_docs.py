@@ -20,7 +20,7 @@ def test_every_block_is_one_that_runs(page: Path) -> None:
     """A block is Python or a console's, or else nothing that could be run."""
     languages = re.findall(r"^ *```(\S+)", page.read_text(), re.MULTILINE)
 
-    assert set(languages) <= {"python", "console", "text", "{toctree}", "{literalinclude}", "{eval-rst}"}
+    assert set(languages) <= {"python", "console", "text", "{toctree}", "{include}", "{literalinclude}", "{eval-rst}"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -106,13 +106,6 @@ def test_fleet_floor_spreads() -> None:
     assert max(waits) == pytest.approx(22.0)
 
 
-def test_fleet_floor_counts_questions() -> None:
-    """A lookup that takes three questions is made a third as often."""
-    story = Story({"max_fleet_qps": 0.4})
-    story.found(listed(*THREE), questions=3)
-    assert story.wait() == 30.0
-
-
 def test_fleet_floor_holds_while_failing() -> None:
     """Failing is no reason to ask more than the fleet may."""
     story = Story({"max_fleet_qps": 0.1})

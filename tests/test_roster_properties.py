@@ -56,19 +56,17 @@ class RosterLaws(RuleBasedStateMachine):
         self.clock = FakeClock(5.0)
         self.luck = 0.0
         self.roster = Roster(self.config, "svc.", clock=self.clock, random=lambda: self.luck)
-        self.questions = 1
         self.missed: dict[Endpoint, int] = {}
         self.readers = [(Reader(), set[Peer]()), (Reader(), set[Peer]())]
 
-    @rule(ips=some, own=st.booleans(), questions=st.integers(1, 5), again=st.integers(1, 5))
-    def complete(self, ips: frozenset[bytes], own: bool, questions: int, again: int) -> None:
+    @rule(ips=some, own=st.booleans(), again=st.integers(1, 5))
+    def complete(self, ips: frozenset[bytes], own: bool, again: int) -> None:
         """One and the same complete answer, so many times: whoever is gone from all is gone after the n-th exactly."""
         myself, endpoints = self.myself(own), self.endpoints(ips)
-        self.questions = questions
         outcome = Outcome.FOUND if endpoints or own else Outcome.NXDOMAIN
         for _ in range(again):
             before = self.known()
-            self.roster.found(Listing(outcome, endpoints, myself, 30, complete=True), self.clock(), questions)
+            self.roster.found(Listing(outcome, endpoints, myself, 30, complete=True), self.clock())
             self.missed = {endpoint: self.missed.get(endpoint, 0) + 1 for endpoint in before - endpoints - {myself}}
             gone = {endpoint for endpoint, times in self.missed.items() if times >= self.config.removal_confirmations}
             assert self.known() == (before | endpoints) - gone - {myself}
@@ -77,11 +75,10 @@ class RosterLaws(RuleBasedStateMachine):
     def cut(self, ips: frozenset[bytes], own: bool, samples: int, size: int) -> None:
         """A cut answer adds everyone in it, and removes nobody alone unless one confirmation is enough."""
         myself, endpoints = self.myself(own), self.endpoints(ips)
-        self.questions = samples
         before = self.known() - {myself}
         listing = Listing(Outcome.FOUND, endpoints, myself, 30, complete=False, samples=samples, sample_size=size)
         fresh = before - endpoints - self.missed.keys()
-        self.roster.found(listing, self.clock(), samples)
+        self.roster.found(listing, self.clock())
         after = self.known()
         assert endpoints <= after <= before | endpoints
         if self.config.removal_confirmations > 1:
@@ -149,7 +146,7 @@ class RosterLaws(RuleBasedStateMachine):
         """No wait is 0, negative, NaN, endless, or shorter than the fleet may ask."""
         self.luck = luck
         wait = self.roster.wait(self.clock())
-        floor = (len(self.roster.peers) + 1) * self.questions / self.config.max_fleet_qps
+        floor = (len(self.roster.peers) + 1) / self.config.max_fleet_qps
         assert math.isfinite(wait)
         assert wait >= max(0.01, floor)
         slowest = max(self.config.refresh, self.config.max_backoff, floor)
@@ -178,7 +175,6 @@ class RosterLaws(RuleBasedStateMachine):
 
     def confirm(self) -> None:
         """An answer with everyone who is listed, so that nobody is missing any more."""
-        self.questions = 1
         self.roster.found(Listing(Outcome.FOUND, self.known(), None, 30, complete=True), self.clock())
         self.missed = {}
 

@@ -62,7 +62,7 @@ def test_changes_and_lookups_are_logged(caplog: pytest.LogCaptureFixture) -> Non
     caplog.set_level(logging.DEBUG, "peerdisco")
     story.look(3)
 
-    assert sum("1 added, 0 removed" in record.getMessage() for record in caplog.records) == 1
+    assert sum("added 1 [10.0.0.2], removed 0, now 1" in record.getMessage() for record in caplog.records) == 1
     assert len(told(caplog, logging.DEBUG)) == 3
 
 
@@ -77,7 +77,7 @@ def test_an_expired_list_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     story.fake.fail("svc")
     story.look()
 
-    assert "0 added, 1 removed" in told(caplog, logging.INFO)[-1]
+    assert "added 0, removed 1 [10.0.0.2], now 0" in told(caplog, logging.INFO)[-1]
 
 
 def test_status() -> None:

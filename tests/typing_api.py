@@ -157,7 +157,7 @@ def catch() -> None:
     except LookupFailed as error:
         assert_type(error.reason, Reason)
     except NotHeadlessError as error:
-        assert_type(error.address, str)
+        assert_type(error.address, str | None)
     except PeersNotReady as error:
         as_a_timeout: TimeoutError = error
         raise as_a_timeout from None

@@ -157,7 +157,8 @@ class Server:
             connection.deadline = time.monotonic() + self._tcp_idle
             self._dispatch(response, partial(self._reply, connection, response))
             _send(connection)
-        _send(connection)
+        if _send(connection):
+            connection.deadline = time.monotonic() + self._tcp_idle
         if connection.ended and not connection.unsent:
             self._drop(connection)
             return
@@ -190,10 +191,13 @@ def _next_packet(connection: _Connection) -> bytes | None:
     return packet
 
 
-def _send(connection: _Connection) -> None:
+def _send(connection: _Connection) -> bool:
+    """Sends what the client takes; says whether it took any."""
+    unsent = len(connection.unsent)
     with contextlib.suppress(BlockingIOError):
         while connection.unsent:
             del connection.unsent[: connection.sock.send(connection.unsent)]
+    return len(connection.unsent) < unsent
 
 
 def _bound() -> tuple[socket.socket, socket.socket]:

@@ -74,17 +74,15 @@ class Replica:
 
     def look(self) -> float:
         """Looks up, and says how many seconds later it does so again."""
-        fleet, questions = self._fleet, 0
+        fleet = self._fleet
 
         def perform(_: object) -> Answer:
-            nonlocal questions
-            questions += 1
             sent, moved, self._needs_tcp = sizes.traffic(len(fleet.membership.listed), needs_tcp=self._needs_tcp)
             fleet.load.append(Load(fleet.clock(), sent, moved))
             return fleet.membership.answer()
 
         now = fleet.clock() + _LOOKUP
-        self._roster.found(drive(self._discovery.look(self._roster.samples), perform, ()), now, questions)
+        self._roster.found(drive(self._discovery.look(self._roster.samples), perform, ()), now)
         return _LOOKUP + self._roster.wait(now)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from peerdisco.clock import Wake
 from peerdisco.testing import FakeClock
 
 
@@ -16,7 +17,7 @@ class Worker:
         self.worked: list[float] = []
         self._clock = clock
         self._every = every
-        self._wake = threading.Event()
+        self._wake = Wake()
         self._ended = False
         self._thread = threading.Thread(target=self._run)
         self._thread.start()

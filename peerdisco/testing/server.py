@@ -163,7 +163,9 @@ class Server:
             self._drop(connection)
             return
         reads = not connection.ended and len(connection.unsent) < _MOST_UNSENT
-        wanted = selectors.EVENT_READ * reads | selectors.EVENT_WRITE * bool(connection.unsent)
+        # A question that has come already is answered once there is room for its reply.
+        writes = bool(connection.unsent) or _holds_packet(connection)
+        wanted = selectors.EVENT_READ * reads | selectors.EVENT_WRITE * writes
         handle = self._selector.get_key(connection.sock).data
         self._selector.modify(connection.sock, wanted, handle)
 
@@ -182,13 +184,16 @@ class Server:
 
 def _next_packet(connection: _Connection) -> bytes | None:
     """Take a whole packet off what was received, unless the client must read first."""
-    received = connection.received
-    size = 2 + int.from_bytes(received[:2], "big")
-    if len(connection.unsent) >= _MOST_UNSENT or len(received) < size:
+    if len(connection.unsent) >= _MOST_UNSENT or not _holds_packet(connection):
         return None
-    packet = bytes(received[2:size])
-    del received[:size]
+    size = 2 + int.from_bytes(connection.received[:2], "big")
+    packet = bytes(connection.received[2:size])
+    del connection.received[:size]
     return packet
+
+
+def _holds_packet(connection: _Connection) -> bool:
+    return len(connection.received) >= 2 + int.from_bytes(connection.received[:2], "big")
 
 
 def _send(connection: _Connection) -> bool:

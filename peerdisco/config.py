@@ -149,7 +149,8 @@ class DiscoveryConfig(BaseModel):
         refresh: seconds between a watcher's lookups.
         jitter: each wait is lengthened or shortened by up to this share of it, at random.
         max_backoff: seconds at most between failed lookups.
-        max_stale: seconds after which a list that could not be refreshed is emptied; None keeps it.
+        max_stale: seconds after which a list that could not be refreshed is emptied, by the next failed lookup; None
+            keeps it.
         removal_confirmations: how many complete answers in a row must lack a Pod before it leaves.
         max_fleet_qps: questions per second that all replicas together may ask: with N peers, `refresh` is at least
             N / `max_fleet_qps`.

@@ -1,6 +1,7 @@
 """Watchers used as they should not be: a clear error, or it plainly works."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -164,3 +165,37 @@ def test_a_failing_start_is_no_error(watch: MakeWorld, fake: FakeResolver) -> No
         world.refresh()
     fake.heal("svc")
     assert world.refresh().ips == (FIRST,)
+
+
+def test_a_subscriber_must_not_wait(fake: FakeResolver) -> None:
+    """A subscriber that waits for the watcher in whose thread it is would wait for ever: it is told."""
+    told: list[str] = []
+    watcher = PeerWatcher("svc", resolver=fake)
+
+    def wait(_: Change) -> None:
+        try:
+            watcher.wait_for(9)
+        except RuntimeError as error:
+            told.append(str(error))
+        done.set()
+
+    done = threading.Event()
+    watcher.subscribe(wait)
+    with watcher:
+        assert done.wait(10)
+    assert "must not wait" in told[0]
+
+
+# The test's own thread hook sees the exit that Python itself passes over.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_subscriber_that_exits(fake: FakeResolver) -> None:
+    """A subscriber that ends its thread closes the watcher: nobody waits for it for ever."""
+    watcher = PeerWatcher("svc", resolver=fake).start()
+    thread = next(thread for thread in threading.enumerate() if thread.name.startswith("peerdisco svc"))
+    stream = watcher.changes()
+    watcher.subscribe(lambda _: sys.exit())
+
+    assert len(list(stream)) <= 1
+    thread.join(10)
+    with pytest.raises(RuntimeError, match="closed"):
+        watcher.refresh()

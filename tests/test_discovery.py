@@ -174,3 +174,25 @@ def test_a_name_too_long() -> None:
     """A Service whose absolute name is too long is refused before anything is asked."""
     with pytest.raises(ConfigError):
         discovery(".".join(["a" * 63] * 2), cluster_domain=".".join(["c" * 63] * 2))
+
+
+def test_one_odd_answer_changes_no_family() -> None:
+    """The family of oneself, once found, stays: another that answers for a moment brings nobody twice."""
+    by = {"A": ["127.0.0.1", "10.0.0.2"], "AAAA": ["::1", "2001:db8::2"]}
+
+    def answer(question: Question) -> Answer:
+        return Answer.of(question, by[question.rtype])
+
+    subject = discovery(own=None, allowed_networks="0.0.0.0/0,::/0")
+    assert listed(answered(subject.look(), answer)[0]) == ["10.0.0.2"]
+    by["A"] = ["fd00::9"]  # for a moment no IPv4
+    assert listed(answered(subject.look(), answer)[0]) == ["2001:db8::2"]
+    by["A"] = ["127.0.0.1", "10.0.0.2"]
+    assert listed(answered(subject.look(), answer)[0]) == ["10.0.0.2"]
+
+
+def test_oneself_is_an_address_that_a_peer_may_have() -> None:
+    """A sinkhole that answers 127.0.0.1 does not read as being alone."""
+    listing, _ = answered(discovery(own=None).look(), FakeResolver({"web": ["127.0.0.1", "10.0.0.2"]}))
+
+    assert (listing.own, listed(listing)) == (None, ["10.0.0.2"])

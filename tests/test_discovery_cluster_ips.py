@@ -145,3 +145,33 @@ def test_an_external_name_of_a_cluster_ip() -> None:
         answered(discovery().look(), by)
 
     assert raised.value.service == WEB
+
+
+@pytest.mark.parametrize("name", ["db.example.com.", "web-0.web.default.svc.cluster.local."])
+def test_a_name_that_is_no_services(name: str) -> None:
+    """A host with proper reverse DNS, or a Pod's own name, is not taken for a Service with a ClusterIP."""
+
+    def by(question: Question) -> Answer:
+        return Answer(Outcome.FOUND, names=(name,)) if question.rtype == "PTR" else Answer.of(question, [HEAD])
+
+    listing, questions = answered(discovery(name).look(), by)
+    assert (listed(listing), questions) == ([HEAD], [Question(name, "A")])
+
+
+def test_a_witness_that_was_silent_is_asked_again() -> None:
+    """An SRV answer that says nothing, and a PTR that is lost once, are no verdict."""
+    silent = True
+
+    def by(question: Question) -> Answer:
+        if question.rtype == "PTR":
+            if silent:
+                raise LookupFailed(question, "timeout")
+            return Answer(Outcome.FOUND, names=(WEB,))
+        return Answer(Outcome.NXDOMAIN) if question.rtype == "SRV" else Answer.of(question, [HEAD])
+
+    subject = discovery()
+    assert listed(answered(subject.look(), by)[0]) == [HEAD]
+    silent = False
+    answered(subject.look(), by)
+    with pytest.raises(NotHeadlessError):
+        answered(subject.look(), by)

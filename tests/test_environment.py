@@ -239,3 +239,12 @@ def test_off_cluster() -> None:
     assert (pack_ip("10.0.0.1"),) == there.own_ips(plain)
     assert (pack_ip("10.0.0.2"),) == there.own_ips(full)
     assert OffCluster(()).own_ips(plain) == ()
+
+
+def test_own_of_the_family_that_pod_ip_does_not_name(tmp_path: Path, proc_net: Path) -> None:
+    """`POD_IP` names one family; of a list of the other, the kernel knows."""
+    here = machine(tmp_path, POD_IP="10.244.0.7")
+    both = DiscoveryConfig("svc", family="both")
+
+    assert here.own_among(ANY, frozenset(map(pack_ip, ["fd00::6", "fd00::7"]))) == {pack_ip("fd00::7")}
+    assert here.own_among(both, LISTED) == OWN

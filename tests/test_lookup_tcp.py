@@ -121,3 +121,12 @@ def test_an_alias_that_is_no_host(target: str) -> None:
         Bench(FIRST).round(replying(f"{NAME} CNAME {target}"))
 
     assert raised.value.reason == "malformed"
+
+
+def test_an_outage_is_not_called_truncated() -> None:
+    """Of a list that is known to need TCP, a server that says nothing at all is a time-out."""
+    bench = Bench(FIRST, needs_tcp={WEB})
+
+    with pytest.raises(LookupFailed) as raised:
+        bench.round(silent)
+    assert raised.value.reason == "timeout"

@@ -149,3 +149,27 @@ def test_the_fakes_ports() -> None:
     listing, _ = answered(named().look(), fake)
 
     assert [Peer("10.0.0.1", 8080, "web-0"), Peer("10.0.0.2", 8081)] == peers(listing)
+
+
+def test_no_address_of_the_wanted_family() -> None:
+    """Where every target is of the other family, the outcome says so."""
+    by = srv({"web-0": ("fd00::1",), "web-1": ("fd00::2",)})
+    listing, _ = answered(named(family="ipv4").look(), lambda _: by)
+
+    assert (listing.outcome, peers(listing)) == (Outcome.NODATA, [])
+
+
+def test_a_cut_list_forgets_a_ports_old_number() -> None:
+    """What was learnt of a Pod's port is forgotten when a newer answer says otherwise."""
+    numbers = iter([80, 80, 80, 8080, 8080, 8080])
+
+    def by(question: Question) -> Answer:
+        if question == SRV:
+            return srv({"10-0-0-1": (), "10-0-0-2": ()}, complete=False, port=next(numbers))
+        return Answer.of(question, ["10.0.0.1", "10.0.0.2"])
+
+    subject = named()
+    answered(subject.look(), by)
+    listing, _ = answered(subject.look(), by)
+
+    assert {peer.port for peer in peers(listing)} == {8080}

@@ -5,6 +5,8 @@ import math
 import pytest
 
 from peerdisco import Outcome
+from peerdisco.addresses import pack_ip
+from peerdisco.models import Listing
 from tests.rosters import THREE, TWO, Story, listed
 
 
@@ -141,3 +143,13 @@ def test_the_same_answer_is_the_same_list() -> None:
     before = story.roster.peers.listed
     story.found(listed(*THREE), listed(*TWO), listed(*THREE))
     assert story.roster.peers.listed is before
+
+
+def test_another_port_is_no_second_peer() -> None:
+    """An address that is listed with another port is another endpoint in the same place, at once."""
+    story = Story()
+    ip = pack_ip("10.0.0.2")
+    for port in (80, 8080):
+        story.found(Listing(Outcome.FOUND, frozenset({(ip, port, "")}), None, 30, complete=True))
+
+    assert [peer.netloc() for peer in story.roster.peers] == ["10.0.0.2:8080"]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from peerdisco._version import __version__
 from peerdisco.config import DiscoveryConfig
 from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDiscoError, PeersNotReady
-from peerdisco.models import Answer, Change, Outcome, Peer, PeerSet, Question, Status, Target
+from peerdisco.models import Answer, Outcome, Question, Target
+from peerdisco.peers import Change, Peer, PeerSet, Status
 from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, StaticResolver
 from peerdisco.sync import PeerWatcher, discover_peers
 

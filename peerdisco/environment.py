@@ -10,22 +10,20 @@ import copy
 import os
 import re
 import socket
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from peerdisco import names
+from peerdisco import names, resolv_conf
 from peerdisco.addresses import pack_ip, pack_ips
 from peerdisco.config import DiscoveryConfig, Nameserver
 from peerdisco.errors import ConfigError
+from peerdisco.resolv_conf import ResolvConf
 
 DEFAULT_DOMAIN = "cluster.local"
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _PROC_NET = Path("/proc/net")
-_LARGEST_RESOLV_CONF = 65_536
 _LOCAL_V4 = re.compile(r"-- (\d+\.\d+\.\d+\.\d+)\n\s+/32 host LOCAL")
 # An address that was never local is asked about again only after this many seconds.
 _LOCAL_AGE = 10.0
@@ -46,41 +44,6 @@ class Surroundings(Protocol):
 
     def own_among(self, config: DiscoveryConfig, listed: frozenset[bytes]) -> frozenset[bytes]:
         """Which of the listed addresses are one's own."""
-
-
-class ResolvConf(NamedTuple):
-    """What resolv.conf(5) says, as far as it matters here."""
-
-    nameservers: tuple[Nameserver, ...] = ()
-    search: tuple[str, ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> ResolvConf:
-        """Reads the file's text; lines that make no sense are passed over, as the C library does."""
-        nameservers: list[Nameserver] = []
-        search: tuple[str, ...] = ()
-        for line in text.splitlines():
-            words = re.split(r"[#;]", line, maxsplit=1)[0].split()
-            match words:
-                case ["nameserver", host, *_]:
-                    nameservers.extend(_nameserver(host))
-                case ["search" | "domain", *domains]:
-                    search = tuple(domain.lower().strip(".") for domain in domains)
-        return cls(tuple(dict.fromkeys(nameservers)), search)
-
-    @property
-    def cluster_domain(self) -> str | None:
-        """The cluster domain, from the entry `svc.<domain>` that the kubelet writes."""
-        domains = [entry.removeprefix("svc.") for entry in self.search if entry.startswith("svc.")]
-        confirmed = [domain for domain in domains if any(_namespace(entry, domain) for entry in self.search)]
-        return min(confirmed or domains, key=len, default=None)
-
-    @property
-    def namespace(self) -> str | None:
-        """The Pod's namespace, from the entry `<namespace>.svc.<domain>` that the kubelet writes."""
-        domain = self.cluster_domain
-        found = (_namespace(entry, domain) for entry in self.search if domain)
-        return next(filter(None, found), None)
 
 
 class Machine:
@@ -119,15 +82,10 @@ class Machine:
             ConfigError: it can't be read, or is no resolv.conf.
         """
         try:
-            found = _stat(path)
-            if not stat.S_ISREG(found.st_mode):
-                raise ConfigError("resolv_conf", path, "is no regular file")
-            if found.st_size > _LARGEST_RESOLV_CONF:
-                raise ConfigError("resolv_conf", path, f"is larger than {_LARGEST_RESOLV_CONF} bytes")
-            version = (found.st_mtime_ns, found.st_size, found.st_ino)
+            version = resolv_conf.version_of(path)
             kept = self._files.get(path)
             if kept is None or kept[0] != version:
-                kept = self._files[path] = version, _read(path)
+                kept = self._files[path] = version, resolv_conf.read(path)
         except OSError as error:
             raise ConfigError("resolv_conf", path, f"can't be read: {error.strerror}") from error
         return kept[1]
@@ -280,37 +238,6 @@ class OffCluster:
         if config.own is None and self._own_ips is None:
             return MACHINE.own_among(config, listed)
         return listed.intersection(self.own_ips(config) or ())
-
-
-def _namespace(entry: str, domain: str | None) -> str | None:
-    namespace, _, rest = entry.partition(".")
-    return namespace if rest == f"svc.{domain}" else None
-
-
-def _nameserver(text: str) -> tuple[Nameserver, ...]:
-    try:
-        return (Nameserver(str(ip_address(text)), 53),)
-    except ValueError:
-        return ()
-
-
-def _stat(path: str) -> os.stat_result:
-    try:
-        return os.stat(path)  # noqa: PTH116 - a Path costs more than the call, and this is every lookup's
-    except ValueError as error:
-        raise ConfigError("resolv_conf", path, f"is no path: {error}") from error
-
-
-def _read(path: str) -> ResolvConf:
-    with Path(path).open("rb") as file:
-        raw = file.read(_LARGEST_RESOLV_CONF)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        raise ConfigError("resolv_conf", path, "is no text file") from error
-    if "\0" in text:
-        raise ConfigError("resolv_conf", path, "is no text file")
-    return ResolvConf.parse(text)
 
 
 def _proc_addresses(proc_net: Path) -> Iterator[bytes]:

@@ -15,7 +15,8 @@ import math
 from collections.abc import Callable
 
 from peerdisco.config import DiscoveryConfig
-from peerdisco.models import MOST_SAMPLES, NOTHING_YET, Endpoint, Endpoints, Listing, PeerList, PeerSet, address_of
+from peerdisco.models import MOST_SAMPLES, NOTHING_YET, Endpoint, Endpoints, Listing, address_of
+from peerdisco.peers import PeerList, PeerSet
 
 _FIRST_WAIT = 0.5
 _SHORTEST_WAIT = 0.01

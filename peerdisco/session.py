@@ -11,8 +11,9 @@ from peerdisco.discovery import Ask, Discovery
 from peerdisco.environment import MACHINE
 from peerdisco.errors import ConfigError, LookupFailed
 from peerdisco.logs import States, log, states_of
-from peerdisco.models import Listing, PeerList, PeerSet, Question
+from peerdisco.models import Listing, Question
 from peerdisco.named_ports import NamedPortDiscovery
+from peerdisco.peers import PeerList, PeerSet
 from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, default_resolver, surroundings_of
 
 # Services whose one-shot lookups last came to something that was logged, so that it is logged once.

@@ -16,7 +16,8 @@ from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.discovery import Ask
 from peerdisco.errors import LookupFailed
 from peerdisco.io_blocking import drive
-from peerdisco.models import MOST_SAMPLES, Answer, Change, Listing, PeerSet, Status
+from peerdisco.models import MOST_SAMPLES, Answer, Listing
+from peerdisco.peers import Change, PeerSet, Status
 from peerdisco.resolvers import Resolver
 from peerdisco.session import Session
 from peerdisco.watching import Callback, Reader, Watch, check_wait

@@ -7,7 +7,8 @@ from collections.abc import Callable, Generator
 
 from peerdisco.errors import ConfigError, NotHeadlessError, PeerDiscoError, PeersNotReady
 from peerdisco.logs import States, log, states_of
-from peerdisco.models import Change, Listing, Outcome, PeerList, PeerSet, Status
+from peerdisco.models import Listing, Outcome
+from peerdisco.peers import Change, PeerList, PeerSet, Status
 from peerdisco.roster import Roster
 from peerdisco.session import Session
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from peerdisco import ConfigError, DnsResolver, LookupFailed, Question
 from peerdisco.config import Nameserver
-from peerdisco.environment import Machine, ResolvConf
+from peerdisco.environment import Machine
+from peerdisco.resolv_conf import ResolvConf
 from peerdisco.testing import LocalCluster
 
 KUBELET = """\

@@ -48,17 +48,30 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clock": set(),
     "names": {"errors"},
     "models": {"addresses"},
+    "peers": {"addresses", "models"},
+    "resolv_conf": {"config", "errors"},
     "config": {"addresses", "errors", "names"},
-    "environment": VOCABULARY,
+    "environment": VOCABULARY | {"resolv_conf"},
     "wire": VOCABULARY,
     "logs": VOCABULARY,
-    "roster": VOCABULARY | {"discovery"},
+    "roster": VOCABULARY | {"peers"},
     "lookup": VOCABULARY | {"wire"},
     "discovery": VOCABULARY | {"environment"},
     "named_ports": VOCABULARY | {"environment", "discovery"},
     "sockets": VOCABULARY,
 }
-WITHOUT_IO = {"errors", "addresses", "names", "wire", "lookup", "discovery", "named_ports", "roster", "watching"}
+WITHOUT_IO = {
+    "errors",
+    "addresses",
+    "models",
+    "names",
+    "wire",
+    "lookup",
+    "discovery",
+    "named_ports",
+    "roster",
+    "watching",
+}
 IO = {"asyncio", "select", "selectors", "socket", "subprocess", "threading", "time"}
 # `addresses` has the one function of `socket` that does no I/O: an address as text, five times as fast as `ipaddress`.
 NO_IO_ALL_THE_SAME = {("addresses", "socket")}

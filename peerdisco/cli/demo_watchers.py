@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 
 from peerdisco.cli.narrator import NotAsTold, check, join, show, tell
 from peerdisco.errors import LookupFailed
-from peerdisco.models import Change
+from peerdisco.peers import Change
 from peerdisco.sync import PeerWatcher
 from peerdisco.testing import LocalCluster
 

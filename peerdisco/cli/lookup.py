@@ -7,7 +7,7 @@ import json
 import sys
 
 from peerdisco.cli import options
-from peerdisco.models import Peer, PeerSet
+from peerdisco.peers import Peer, PeerSet
 from peerdisco.sync import discover_peers
 
 HELP = "look a headless Service up once, and print its Pods without oneself, one a line"

@@ -13,7 +13,8 @@ from peerdisco.addresses import dashed, pack_ip, pack_ips, reverse_name
 from peerdisco.config import DiscoveryConfig
 from peerdisco.environment import OffCluster
 from peerdisco.errors import LookupFailed, Reason
-from peerdisco.models import Answer, Outcome, Peer, Question, Target
+from peerdisco.models import Answer, Outcome, Question, Target
+from peerdisco.peers import Peer
 from peerdisco.resolvers import AsyncResolver, Resolver, default_resolver
 from peerdisco.testing.clock import FakeClock
 

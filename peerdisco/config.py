@@ -17,6 +17,7 @@ from peerdisco.errors import ConfigError
 
 Family = Literal["auto", "ipv4", "ipv6", "both"]
 DNS_PORT = 53
+DEFAULT_RESOLV_CONF = "/etc/resolv.conf"
 _DAY = 86_400.0
 _PREFIX = "PEERDISCO_"
 _BRACKETED = re.compile(r"\[([^]]*)](?::(.+))?")
@@ -170,7 +171,7 @@ class DiscoveryConfig(BaseModel):
     family: Family = "auto"
     own_ips: Annotated[tuple[str, ...], _each(lambda ip: text_of(pack_ip(ip)))] | None = None
     nameservers: Annotated[tuple[str, ...], _each(lambda text: str(Nameserver.parse(text)))] | None = None
-    resolv_conf: Annotated[str, BeforeValidator(_path), Field(min_length=1)] = "/etc/resolv.conf"
+    resolv_conf: Annotated[str, BeforeValidator(_path), Field(min_length=1)] = DEFAULT_RESOLV_CONF
     timeout: Seconds = 5.0
     refresh: Annotated[Seconds, Field(ge=0.01)] = 5.0
     jitter: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1, allow_inf_nan=False)] = 0.1

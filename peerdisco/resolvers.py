@@ -13,7 +13,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from peerdisco import io_blocking
 from peerdisco.addresses import pack_ips, text_of
-from peerdisco.config import Nameserver, parse_nameservers
+from peerdisco.config import DEFAULT_RESOLV_CONF, Nameserver, parse_nameservers
 from peerdisco.environment import MACHINE, Machine, OffCluster, Surroundings
 from peerdisco.errors import Attempt, ConfigError, LookupFailed
 from peerdisco.lookup import Lookup
@@ -63,7 +63,8 @@ class DnsResolver:
 
     Args:
         nameservers: `"10.96.0.10"`, `"127.0.0.1:5353"`, `"[::1]:53"`, one or several. Default: from resolv.conf.
-        resolv_conf: path of resolv.conf(5); read again when it changes.
+        resolv_conf: path of resolv.conf(5); read again when it changes. Default: `/etc/resolv.conf`. Where it is given,
+            names are made by its search list, too.
         machine: whose files are read.
         clock: monotonic seconds.
         rng: makes a number from 0 to 1.
@@ -76,14 +77,14 @@ class DnsResolver:
         self,
         nameservers: str | Iterable[str] | Iterable[Nameserver] | None = None,
         *,
-        resolv_conf: str | os.PathLike[str] = "/etc/resolv.conf",
+        resolv_conf: str | os.PathLike[str] | None = None,
         machine: Machine = MACHINE,
         clock: Callable[[], float] = time.monotonic,
         rng: Callable[[], float] = random.random,
     ) -> None:
         self._given = None if nameservers is None else parse_nameservers(nameservers)
-        self._resolv_conf = os.fspath(resolv_conf)
-        self.surroundings: Surroundings = machine.reading(self._resolv_conf)
+        self._resolv_conf = os.fspath(resolv_conf or DEFAULT_RESOLV_CONF)
+        self.surroundings: Surroundings = machine.reading(self._resolv_conf) if resolv_conf else machine
         self._machine = machine
         self._clock = clock
         self._rng = rng

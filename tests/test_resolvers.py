@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -20,6 +21,7 @@ from peerdisco import (
     discover_peers,
 )
 from peerdisco.addresses import pack_ip
+from peerdisco.environment import Machine
 from peerdisco.resolvers import default_resolver
 from peerdisco.testing import FakeResolver, LocalCluster
 from peerdisco.testing.cluster import Fault
@@ -245,3 +247,14 @@ def test_the_default_is_a_context_variable() -> None:
         default_resolver.reset(token)
 
     assert default_resolver.get() is None
+
+
+def test_a_resolvers_own_resolv_conf_makes_the_names(tmp_path: Path) -> None:
+    """The search list of the file that a resolver is given goes with its nameservers."""
+    path = tmp_path / "resolv.conf"
+    path.write_text("search shop.svc.corp.example svc.corp.example corp.example\n")
+    here = Machine(environ={}, service_account=tmp_path / "none")
+    with LocalCluster(namespace="shop", cluster_domain="corp.example") as cluster:
+        cluster.headless("web", ["10.0.0.1", "10.0.0.2"])
+        with DnsResolver(cluster.nameserver, resolv_conf=path, machine=here) as resolver:
+            assert discover_peers("web", resolver=resolver, own_ips="10.0.0.1").ips == ("10.0.0.2",)

@@ -12,8 +12,10 @@ import uvloop
 from peerdisco import AsyncPeerWatcher
 from peerdisco.testing import FakeResolver, LocalCluster
 
+# What is run in the background of a shell is born with Ctrl-C ignored.
 IMPORTS = """
-import asyncio, sys
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from peerdisco import AsyncPeerWatcher, PeerWatcher
 from peerdisco.testing import FakeResolver
 

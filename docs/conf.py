@@ -29,7 +29,7 @@ python_use_unqualified_type_names = True
 
 nitpicky = True
 # What is not ours has no page here, nor what only signatures name.
-nitpick_ignore_regex = [(r"py:.*", r"(?!peerdisco).*")]
+nitpick_ignore_regex = [(r"py:.*", r"(?!peerdisco).*"), (r"py:class", r"peerdisco\.peers\.PeerList")]
 
 
 def _to_rst(_app: object, what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:

@@ -19,27 +19,31 @@ class Wake:
     """
 
     def __init__(self) -> None:
+        self._is_set = False
         self._calls: SimpleQueue[None] = SimpleQueue()
 
     def set(self) -> None:
         """Ends every wait until `clear`."""
+        self._is_set = True
         if self._calls.empty():
             self._calls.put(None)
 
     def is_set(self) -> bool:
         """Whether a wait would end at once."""
-        return not self._calls.empty()
+        return self._is_set
 
     def clear(self) -> None:
-        """Lets waits begin again."""
+        """Lets waits begin again; one that was set at the same moment may still end early."""
+        self._is_set = False
         with suppress(Empty):
             while True:
                 self._calls.get_nowait()
 
     def wait(self, seconds: float | None = None) -> None:
         """Blocks until `set`, or for so many seconds (None: as long as it takes)."""
-        with suppress(Empty):
-            self._calls.put(self._calls.get(timeout=seconds))
+        if not self._is_set:
+            with suppress(Empty):
+                self._calls.get(timeout=seconds)
 
 
 class Clock(Protocol):

@@ -11,10 +11,9 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from peerdisco.config import DiscoveryConfig, Options
-from peerdisco.discovery import Ask
 from peerdisco.errors import LookupFailed
 from peerdisco.io_asyncio import drive
-from peerdisco.models import MOST_SAMPLES, Answer, Listing
+from peerdisco.models import MOST_SAMPLES, Listing
 from peerdisco.peers import Change, PeerSet, Status
 from peerdisco.resolvers import AsyncResolver
 from peerdisco.session import Session
@@ -37,13 +36,7 @@ async def adiscover_peers(
 
 async def look(session: Session, samples: int = MOST_SAMPLES) -> Listing:
     """One lookup of a session."""
-    deadline = session.deadline()
-
-    async def perform(ask: Ask) -> Answer:
-        answer: Answer = await session.ask(ask.question, session.seconds(ask, deadline))
-        return answer
-
-    return await drive(session.discovery.look(samples), perform, LookupFailed)
+    return await drive(session.discovery.look(samples), session.asker(), LookupFailed)
 
 
 class AsyncPeerWatcher:

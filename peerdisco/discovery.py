@@ -8,14 +8,14 @@ See https://github.com/kubernetes/dns/blob/master/docs/specification.md.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from peerdisco import names
 from peerdisco.addresses import IPV4_BYTES, reverse_name, text_of
 from peerdisco.config import DiscoveryConfig
 from peerdisco.environment import Surroundings
 from peerdisco.errors import LookupFailed, NotHeadlessError
-from peerdisco.models import MOST_SAMPLES, Answer, Listing, Outcome, Question, RecordType
+from peerdisco.models import MOST_SAMPLES, NOTHING_YET, Answer, Listing, Outcome, Question, RecordType
 
 # Cut answers are random parts of the whole: when so many in a row bring nothing new, little can be missing.
 _BARREN_SAMPLES = 2
@@ -23,36 +23,11 @@ _BARREN_SAMPLES = 2
 _WITNESS_SHARE = 0.1
 
 
-class Ask(NamedTuple):
-    """A question, and the share of the time left that it may take."""
+Ask: TypeAlias = tuple[Question, float]
+"""A question, and the share of the time left that it may take."""
 
-    question: Question
-    share: float = 1.0
-
-
-class Found(NamedTuple):
-    """The addresses of one name, in the families that were asked for.
-
-    Attributes:
-        outcome: what DNS said.
-        addresses: packed.
-        outside: those of them that may not be a peer's.
-        ttl: seconds.
-        canonical: the name at the end of a CNAME chain; empty where there is no chain.
-        complete: False where no answer held all.
-        samples: answers that `addresses` is the union of.
-        sample_size: addresses in such an answer.
-    """
-
-    outcome: Outcome
-    addresses: frozenset[bytes]
-    outside: frozenset[bytes]
-    ttl: int
-    canonical: str
-    complete: bool
-    samples: int
-    sample_size: int
-
+Found: TypeAlias = tuple[Answer, int, int]
+"""What DNS said of one name: the union of all answers, how many those are, and how many records one of them has."""
 
 Finding: TypeAlias = Generator[Ask, Answer, Found]
 
@@ -74,6 +49,7 @@ class Discovery:
         self._surroundings = surroundings
         self._own_ips = surroundings.own_ips(config)
         self._first: RecordType | None = _family_of(self._own_ips[0]) if self._own_ips else None
+        self._last = NOTHING_YET
         self._no_cluster_ips: frozenset[bytes] = frozenset()
         self._silences = 0
         self._looks_until_witness = 0
@@ -88,43 +64,45 @@ class Discovery:
             LookupFailed: DNS could not say.
             NotHeadlessError: the Service has a ClusterIP.
         """
-        found = yield from self.find(self.service, samples)
-        own = self.own_among(found.addresses - found.outside)
+        answer, taken, size = yield from self.find(self.service, samples)
+        listed = answer.addresses
+        if answer.complete and self._are_the_same(listed):
+            return self._last._replace(ttl=answer.ttl) if answer.ttl != self._last.ttl else self._last
+        outside = self.config.networks.outside(listed)
+        own = self.own_among(listed - outside if outside else listed)
         if not own:
-            yield from self.check_headless(found)
-        return Listing(
-            found.outcome,
-            found.addresses - (own | found.outside),
-            min(own, default=None),
-            found.ttl,
-            found.complete,
-            found.samples,
-            found.sample_size,
-            found.outside,
+            yield from self.check_headless(answer)
+        others, held = listed.difference(own, outside), max(0, size - len(outside))
+        listing = Listing(
+            answer.outcome, others, min(own, default=None), answer.ttl, answer.complete, taken, held, outside
         )
+        self._last = listing if answer.complete and len(own) == 1 and not outside else NOTHING_YET
+        return listing
 
     def find(self, name: str, samples: int = 1) -> Finding:
         """Looks up the addresses of one name, in the families that are wanted."""
-        match self.config.family:
-            case "ipv4":
-                return (yield from self._find_family(name, "A", samples))
-            case "ipv6":
-                return (yield from self._find_family(name, "AAAA", samples))
-            case "both":
-                first = yield from self._find_family(name, "A", samples)
-                return _together(first, (yield from self._find_family(name, "AAAA", samples)))
-            case _:
-                preferred: RecordType = self._first or "A"
-                first = yield from self._find_family(name, preferred, samples)
-                if first.outcome is not Outcome.NODATA:
-                    return first
-                other: RecordType = "AAAA" if preferred == "A" else "A"
-                second = yield from self._find_family(name, other, samples)
-                return second if second.addresses else first
+        family = self.config.family
+        if family == "auto":
+            preferred: RecordType = self._first or "A"
+            first = yield from self.sampled(Question(name, preferred), samples)
+            if first[0].outcome is not Outcome.NODATA:
+                return first
+            second = yield from self.sampled(Question(name, "AAAA" if preferred == "A" else "A"), samples)
+            return second if second[0].addresses else first
+        if family != "both":
+            return (yield from self.sampled(Question(name, "A" if family == "ipv4" else "AAAA"), samples))
+        first = yield from self.sampled(Question(name, "A"), samples)
+        return _together(first, (yield from self.sampled(Question(name, "AAAA"), samples)))
 
     def own_among(self, addresses: frozenset[bytes]) -> frozenset[bytes]:
-        """Which of them are one's own."""
-        own = self._surroundings.own_among(self.config, addresses)
+        """Which of them are one's own: as configured or as the Pod's environment says, else those of this host."""
+        given = self._own_ips
+        own = self._surroundings.local_among(addresses) if given is None else addresses.intersection(given)
+        if given is not None and self.config.own is None and (not own or self.config.family == "both"):
+            # `POD_IP` names one family alone, and the list may be of the other.
+            unknown = set(map(len, addresses)).difference(map(len, given))
+            if unknown:
+                own |= self._surroundings.local_among(frozenset(ip for ip in addresses if len(ip) in unknown))
         if own and self._first is None:
             self._first = _family_of(min(own, key=len))
         return own
@@ -140,18 +118,15 @@ class Discovery:
             case _:
                 return frozenset(ip for ip in addresses if _family_of(ip) == (self._first or "A")) or addresses
 
-    def sampled(self, question: Question, samples: int) -> Generator[Ask, Answer, tuple[Answer, int, int]]:
-        """Asks, and asks again while no answer holds everything.
-
-        Returns:
-            The union of the answers, how many there are, and how many records the last one held.
-        """
-        answer = yield Ask(question)
+    def sampled(self, question: Question, samples: int) -> Finding:
+        """Asks, and asks again while no answer holds everything."""
+        ask = question, 1.0
+        answer = yield ask
         size = len(answer.addresses) or len(answer.targets)
         taken, barren = 1, 0
         while not answer.holds_all and taken < samples and barren < _BARREN_SAMPLES:
             try:
-                more = yield Ask(question)
+                more = yield ask
             except LookupFailed:
                 break  # what is known stands, and `complete` says that it is not all
             if more.holds_all:
@@ -163,20 +138,17 @@ class Discovery:
             answer, size = merged, len(more.addresses) or len(more.targets)
         return answer, taken, size
 
-    def _find_family(self, name: str, rtype: RecordType, samples: int) -> Finding:
-        answer, taken, size = yield from self.sampled(Question(name, rtype), samples)
-        outside = self.config.networks.outside(answer.addresses)
-        size = max(0, size - len(outside))
-        return Found(
-            answer.outcome, answer.addresses, outside, answer.ttl, answer.canonical, answer.complete, taken, size
-        )
+    def _are_the_same(self, listed: frozenset[bytes]) -> bool:
+        """Whether these are oneself and the others of the last complete answer, so that nothing is left to find out."""
+        own, others = self._last.own, self._last.endpoints
+        return own in listed and len(listed) == len(others) + 1 and others <= listed
 
     def _may_be_cluster_ip(self, addresses: frozenset[bytes]) -> bool:
         """Whether there is one address in a family, and no verdict on it yet; two are proof of a headless Service."""
         alone = 0 < len(addresses) <= 2 and len({len(ip) for ip in addresses}) == len(addresses)
         return alone and not addresses <= self._no_cluster_ips
 
-    def check_headless(self, found: Found) -> Generator[Ask, Answer, None]:
+    def check_headless(self, answer: Answer) -> Generator[Ask, Answer, None]:
         """Asks witnesses whether a single address is a ClusterIP: what resolves may still not reach everyone.
 
         CoreDNS answers SRV for the bare name with the Service itself where it has a ClusterIP, and with its Pods where
@@ -185,13 +157,13 @@ class Discovery:
         Raises:
             NotHeadlessError: it is one.
         """
-        name = found.canonical or self.service
-        if not self._may_be_cluster_ip(found.addresses) or not names.is_service(name):
+        name = answer.canonical or self.service
+        if not self._may_be_cluster_ip(answer.addresses) or not names.is_service(name):
             return
         if self._looks_until_witness:
             self._looks_until_witness -= 1
             return
-        suspects = sorted(found.addresses - self._no_cluster_ips, key=len)
+        suspects = sorted(answer.addresses - self._no_cluster_ips, key=len)
         by_name = yield from _witness(Question(name, "SRV"))
         targets = {target.name for target in by_name.targets}
         if name in targets:
@@ -203,7 +175,7 @@ class Discovery:
             if name in by_address.names:
                 raise NotHeadlessError(self.service, text_of(ip))
         if heard:
-            self._no_cluster_ips = found.addresses
+            self._no_cluster_ips = answer.addresses
             self._silences = 0
         else:  # asked again, but ever more rarely
             self._looks_until_witness = 2**self._silences
@@ -215,7 +187,7 @@ _SILENCE = Answer(Outcome.PENDING)
 
 def _witness(question: Question) -> Generator[Ask, Answer, Answer]:
     try:
-        return (yield Ask(question, _WITNESS_SHARE))
+        return (yield question, _WITNESS_SHARE)
     except LookupFailed:
         return _SILENCE  # a witness that does not answer proves nothing, and fails nothing
 
@@ -233,19 +205,11 @@ def _family_of(packed: bytes) -> RecordType:
 
 def _together(first: Found, second: Found) -> Found:
     """Both families of a name; a sample counts for as much as the one that was cut more."""
-    if not second.addresses or not first.addresses:
-        found, other = (first, second) if first.addresses else (second, first)
-        nodata = Outcome.NODATA in (found.outcome, other.outcome) and not found.addresses
-        return found._replace(
-            outcome=Outcome.NODATA if nodata else found.outcome, complete=found.complete and other.complete
-        )
-    return Found(
-        Outcome.FOUND,
-        first.addresses | second.addresses,
-        first.outside | second.outside,
-        min(first.ttl, second.ttl),
-        first.canonical,
-        first.complete and second.complete,
-        min(first.samples, second.samples),
-        2 * min(first.sample_size, second.sample_size),
-    )
+    if not first[0].addresses or not second[0].addresses:
+        (answer, taken, size), (none, _, _) = (first, second) if first[0].addresses else (second, first)
+        is_nodata = Outcome.NODATA in (answer.outcome, none.outcome) and not answer.addresses
+        outcome = Outcome.NODATA if is_nodata else answer.outcome
+        return answer._replace(outcome=outcome, complete=answer.complete and none.complete), taken, size
+    (one, taken, size), (other, other_taken, other_size) = first, second
+    both = one.merged(other)._replace(ttl=min(one.ttl, other.ttl), complete=one.complete and other.complete)
+    return both, min(taken, other_taken), 2 * min(size, other_size)

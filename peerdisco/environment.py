@@ -42,8 +42,8 @@ class Surroundings(Protocol):
     def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
         """One's own addresses, packed; None where they are known only once a list is seen."""
 
-    def own_among(self, config: DiscoveryConfig, listed: frozenset[bytes]) -> frozenset[bytes]:
-        """Which of the listed addresses are one's own."""
+    def local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
+        """Which of the listed addresses are this host's, where `own_ips` does not say."""
 
 
 class Machine:
@@ -150,23 +150,11 @@ class Machine:
                     raise ConfigError(key, given, f"must be IP addresses with commas between them: {error}") from error
         return None
 
-    def own_among(self, config: DiscoveryConfig, listed: frozenset[bytes]) -> frozenset[bytes]:
-        """Which of the listed addresses are one's own: as `own_ips` says, else those that are this machine's.
+    def local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
+        """Which of the listed addresses are this machine's.
 
         The list is what makes this safe: a machine may have many addresses, of which only a Pod's own is ever listed.
         """
-        given = self.own_ips(config)
-        if given is None:
-            return self._local_among(listed)
-        own = listed.intersection(given)
-        if config.own is not None or (own and config.family != "both"):
-            return own
-        # `POD_IP` names one family alone, and the list may be of the other.
-        families = set(map(len, given))
-        unknown = set(map(len, listed)) - families
-        return own | self._local_among(frozenset(ip for ip in listed if len(ip) in unknown)) if unknown else own
-
-    def _local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
         own = self._local & listed
         if not own and self._clock() - self._local_read > _LOCAL_AGE:
             self._read_local()
@@ -233,11 +221,9 @@ class OffCluster:
             return config.own
         return MACHINE.own_ips(config) if self._own_ips is None else self._own_ips
 
-    def own_among(self, config: DiscoveryConfig, listed: frozenset[bytes]) -> frozenset[bytes]:
-        """As configured, else as this object was told, else the machine's."""
-        if config.own is None and self._own_ips is None:
-            return MACHINE.own_among(config, listed)
-        return listed.intersection(self.own_ips(config) or ())
+    def local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
+        """None but those that this object was told; else the machine's."""
+        return MACHINE.local_among(listed) if self._own_ips is None else frozenset()
 
 
 def _proc_addresses(proc_net: Path) -> Iterator[bytes]:

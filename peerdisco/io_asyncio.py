@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from typing import TypeVar
 
 from tenacity import AsyncRetrying
@@ -44,7 +45,7 @@ async def lookup(run: Lookup, pool: Pool) -> Answer:
     """Round after round, until a server answers or the time is up."""
 
     async def one_round() -> Answer:
-        return await drive(run.round(), lambda wanted: exchange(run.in_time(wanted), pool), OSError)
+        return await drive(run.round(), partial(exchange, pool), OSError)
 
     try:
         return await one_round()
@@ -55,7 +56,7 @@ async def lookup(run: Lookup, pool: Pool) -> Answer:
     return await AsyncRetrying(sleep=asyncio.sleep, **run.retry_policy())(one_round)
 
 
-async def exchange(wanted: Exchange, pool: Pool) -> bytes:
+async def exchange(pool: Pool, wanted: Exchange) -> bytes:
     """Sends a message and waits for its reply; what does not fit is ignored.
 
     Raises:

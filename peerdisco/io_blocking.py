@@ -8,6 +8,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TypeVar
 
 from tenacity import Retrying
@@ -48,7 +49,7 @@ def lookup(run: Lookup, pool: Pool) -> Answer:
     """Round after round, until a server answers or the time is up."""
 
     def one_round() -> Answer:
-        return drive(run.round(), lambda wanted: exchange(run.in_time(wanted), pool), OSError)
+        return drive(run.round(), partial(exchange, pool), OSError)
 
     try:
         return one_round()
@@ -59,7 +60,7 @@ def lookup(run: Lookup, pool: Pool) -> Answer:
     return Retrying(sleep=pool.sleep, **run.retry_policy())(one_round)
 
 
-def exchange(wanted: Exchange, pool: Pool) -> bytes:
+def exchange(pool: Pool, wanted: Exchange) -> bytes:
     """Sends a message and waits for its reply; what does not fit is ignored.
 
     Raises:

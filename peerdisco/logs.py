@@ -29,6 +29,8 @@ class States:
         Args:
             states: every state that holds now, and what to say of it.
         """
+        if not states and not self._active:
+            return
         for state, message in states.items():
             if state not in self._active:
                 log.warning("%s is %s: %s", self._service, state, message)

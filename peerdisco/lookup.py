@@ -12,15 +12,14 @@ from typing import Any, NamedTuple
 
 from tenacity import retry_if_exception_type
 
-from peerdisco import names, wire
+from peerdisco import wire
 from peerdisco.config import Nameserver
 from peerdisco.errors import Attempt, LookupFailed, Reason
-from peerdisco.models import Answer, Outcome, Question
+from peerdisco.models import Answer, Question
 
 MAX_ALIASES = 8
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
-_RCODE_REASONS: dict[str, Reason] = {"REFUSED": "refused"}
 
 
 class Exchange(NamedTuple):
@@ -39,6 +38,22 @@ class Exchange(NamedTuple):
     timeout: float
 
 
+class Means(NamedTuple):
+    """What all lookups of a resolver share.
+
+    Attributes:
+        clock: monotonic seconds.
+        random: makes a number from 0 to 1.
+        new_id: makes the two random bytes of a message's id.
+        needs_tcp: questions whose answers are known not to fit UDP, with the server that said so; kept up to date.
+    """
+
+    clock: Callable[[], float]
+    random: Callable[[], float]
+    new_id: Callable[[], bytes]
+    needs_tcp: set[tuple[Nameserver, Question]]
+
+
 class Lookup:
     """One question and the time that there is for it: round after round until a server answers.
 
@@ -46,30 +61,14 @@ class Lookup:
         question: what to ask.
         servers: whom, in order.
         timeout: seconds for everything.
-        needs_tcp: questions whose answers are known not to fit UDP; kept up to date.
-        clock: monotonic seconds.
-        random: makes a number from 0 to 1.
-        new_id: makes the two random bytes of a message's id.
+        means: what it goes by.
     """
 
-    def __init__(
-        self,
-        question: Question,
-        servers: Sequence[Nameserver],
-        timeout: float,
-        *,
-        needs_tcp: set[Question],
-        clock: Callable[[], float],
-        random: Callable[[], float],
-        new_id: Callable[[], bytes],
-    ) -> None:
+    def __init__(self, question: Question, servers: Sequence[Nameserver], timeout: float, means: Means) -> None:
         self._question = question
         self._servers = servers
-        self._needs_tcp = needs_tcp
-        self._clock = clock
-        self._random = random
-        self._new_id = new_id
-        self._deadline = clock() + timeout
+        self._means = means
+        self._deadline = means.clock() + timeout
         # Every server gets its turn in time, and a slow one more of it in each round.
         self._patience = timeout / max(5, len(servers) + 2)
         self._attempts: list[Attempt] = []
@@ -77,7 +76,7 @@ class Lookup:
     @property
     def is_over(self) -> bool:
         """Whether the time is up."""
-        return self._clock() >= self._deadline
+        return self._means.clock() >= self._deadline
 
     def round(self) -> Generator[Exchange, bytes, Answer]:
         """Puts the question to each server in turn, until one answers.
@@ -90,90 +89,80 @@ class Lookup:
         for server in self._servers:
             question = self._question
             for _ in range(MAX_ALIASES):
-                reply = yield from self._ask(question, server)
-                if isinstance(reply, Attempt):
-                    self._attempts.append(reply)
+                said = yield from self._ask(server, question)
+                if not isinstance(said, wire.Alias):
                     break
-                answer = reply.answer
-                if not reply.dangling:
-                    if question is self._question:
-                        return answer
-                    return answer._replace(canonical=answer.canonical or question.name)
-                question = Question(reply.dangling, question.rtype)
+                question = Question(said.name, question.rtype)
             else:
                 detail = f"gave {MAX_ALIASES} aliases in a row"
                 self._attempts.append(Attempt(str(server), "", "malformed", detail))
+                continue
+            if said is None:
+                continue
+            return said if question is self._question else said._replace(canonical=said.canonical or question.name)
         self._patience *= 2
         raise self._failure()
-
-    def in_time(self, exchange: Exchange) -> Exchange:
-        """The exchange, its time-out cut to the time that is left.
-
-        Raises:
-            LookupFailed: none is left.
-        """
-        left = self._deadline - self._clock()
-        if left <= 0:
-            raise self._failure()
-        return exchange if exchange.timeout <= left else exchange._replace(timeout=left)
 
     def retry_policy(self) -> dict[str, Any]:
         """What tenacity's `Retrying` and `AsyncRetrying` do between rounds."""
         return {
             "retry": retry_if_exception_type(LookupFailed),
             "wait": lambda state: self.wait(state.attempt_number),
-            "stop": lambda state: self._clock() + state.upcoming_sleep >= self._deadline,
+            "stop": lambda state: self._means.clock() + state.upcoming_sleep >= self._deadline,
             "reraise": True,
         }
 
     def wait(self, retries: int = 0) -> float:
         """Seconds before the next round, after so many retries; jittered, and never 0."""
-        return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**retries) * (0.5 + self._random())
+        return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**retries) * (0.5 + self._means.random())
 
     def _failure(self) -> LookupFailed:
         """What the attempts come to: a time-out is the reason only where no server said anything else."""
         told = [attempt.reason for attempt in self._attempts if attempt.reason != "timeout"]
         return LookupFailed(self._question, told[-1] if told else "timeout", tuple(self._attempts))
 
-    def _ask(self, question: Question, server: Nameserver) -> Generator[Exchange, bytes, wire.Reply | Attempt]:
-        asked = self._new_id() + wire.encode(question)[2:]
-        transport = "tcp" if question in self._needs_tcp else "udp"
+    def _ask(self, server: Nameserver, question: Question) -> Generator[Exchange, bytes, Answer | wire.Alias | None]:
+        """Asks one server; None where it gave no answer, and then there is an attempt more."""
+        needs_tcp, key = self._means.needs_tcp, (server, question)
+        asked = self._means.new_id() + wire.encode(question)[2:]
+        transport = "tcp" if key in needs_tcp else "udp"
         was_cut = False
         try:
-            replied = yield Exchange(server, transport, asked, self._patience)
-            if transport == "udp" and wire.is_truncated(replied):
+            reply = yield self._exchange(server, transport, asked)
+            if transport == "udp" and wire.is_truncated(reply):
                 was_cut = True
-                self._needs_tcp.add(question)
+                needs_tcp.add(key)
                 transport = "tcp"
-                replied = yield Exchange(server, transport, asked, self._patience)
-            reply = wire.read(asked, replied, question)
-        except (OSError, wire.MalformedReply) as error:
-            self._needs_tcp.discard(question)
+                reply = yield self._exchange(server, transport, asked)
+            if transport == "tcp" and len(reply) <= wire.UDP_PAYLOAD:
+                needs_tcp.discard(key)
+            return wire.read(asked, reply, question)
+        except (OSError, wire.NoAnswer) as error:
+            needs_tcp.discard(key)
             reason, detail = _diagnosis(error)
-            return Attempt(str(server), transport, "truncated" if was_cut else reason, detail)
-        if transport == "tcp" and len(replied) <= wire.UDP_PAYLOAD:
-            self._needs_tcp.discard(question)
-        return _judged(reply, server, transport)
+            if was_cut and isinstance(error, OSError):
+                reason = "truncated"
+            self._attempts.append(Attempt(str(server), transport, reason, detail))
+            return None
+
+    def _exchange(self, server: Nameserver, transport: str, asked: bytes) -> Exchange:
+        """An exchange that waits no longer than there is time.
+
+        Raises:
+            LookupFailed: there is none.
+        """
+        left = self._deadline - self._means.clock()
+        if left <= 0:
+            raise self._failure()
+        return Exchange(server, transport, asked, min(self._patience, left))
 
 
-def _judged(reply: wire.Reply, server: Nameserver, transport: str) -> wire.Reply | Attempt:
-    answer = reply.answer
-    if reply.rcode not in ("NOERROR", "NXDOMAIN"):
-        reason = _RCODE_REASONS.get(reply.rcode, "servfail")
-        return Attempt(str(server), transport, reason, f"answered {reply.rcode}")
-    if answer.outcome is Outcome.NODATA and not answer.complete:
-        return Attempt(str(server), transport, "truncated", "cut off every record")
-    if reply.dangling and not names.is_name(reply.dangling):
-        return Attempt(str(server), transport, "malformed", f"points to {reply.dangling!r}, which is no host's name")
-    return reply
-
-
-def _diagnosis(error: OSError | wire.MalformedReply) -> tuple[Reason, str]:
+def _diagnosis(error: OSError | wire.NoAnswer) -> tuple[Reason, str]:
     match error:
+        case wire.NoAnswer():
+            return error.reason, error.detail
         case TimeoutError():
             return "timeout", "did not answer"
-        case wire.MalformedReply():
-            return "malformed", f"sent a reply that can't be read: {error}"
         case ConnectionRefusedError():
             return "refused", "refused: nothing listens there"
         case _:

@@ -38,24 +38,25 @@ class NamedPortDiscovery(Discovery):
             return Listing(outcome, frozenset(), None, answer.ttl, complete=answer.complete)
         targets = [target for target in answer.targets if target.port and names.is_name(target.name)]
         if any(target.name == self.service for target in targets):
-            addresses = answer.glue.get(self.service) or (yield from self.find(self.service)).addresses
+            addresses = answer.glue.get(self.service) or (yield from self.find(self.service))[0].addresses
             raise NotHeadlessError(self.service, text_of(min(addresses, key=len)) if addresses else None)
         if answer.complete and all(target.name in answer.glue for target in targets):
             located = {target.name: frozenset(answer.glue[target.name]) for target in targets}
             return self._listing(self._endpoints(targets, located), answer)
-        found = yield from self.find(self.service, samples)
-        located, all_located = yield from self._locate(targets, answer, found.addresses)
+        found, _, held = yield from self.find(self.service, samples)
+        listed = found.addresses
+        located, all_located = yield from self._locate(targets, answer, listed)
         endpoints = self._endpoints(targets, located)
         if answer.holds_all:
             return self._listing(endpoints, answer)._replace(complete=all_located)
         # Which targets a cut answer holds is no fair sample, so the list of addresses says who is there: what was ever
         # learnt of the ports of those stays true as long as they are listed.
         fresh = {endpoint[0] for endpoint in endpoints}
-        remembered = {endpoint for endpoint in self._known if endpoint[0] in found.addresses - fresh}
-        self._known = frozenset(endpoint for endpoint in endpoints if endpoint[0] in found.addresses) | remembered
+        remembered = {endpoint for endpoint in self._known if endpoint[0] in listed - fresh}
+        self._known = frozenset(endpoint for endpoint in endpoints if endpoint[0] in listed) | remembered
         with_ports = {endpoint[0] for endpoint in self._known}
-        complete = found.complete and found.addresses <= with_ports
-        held = found.sample_size if not found.complete else len(found.addresses)
+        complete = found.complete and listed <= with_ports
+        held = len(listed) if found.complete else max(0, held - len(self.config.networks.outside(listed)))
         return self._listing(self._known, answer)._replace(complete=complete, sample_size=held)
 
     def _listing(self, endpoints: frozenset[_NamedEndpoint], answer: Answer) -> Listing:
@@ -79,7 +80,7 @@ class NamedPortDiscovery(Discovery):
         if outcome is not Outcome.NXDOMAIN:
             return outcome
         try:
-            found = yield from self.find(self.service)
+            found, _, _ = yield from self.find(self.service)
         except LookupFailed:
             return outcome
         yield from self.check_headless(found)
@@ -106,7 +107,7 @@ class NamedPortDiscovery(Discovery):
                 located[name] = known
                 continue
             try:
-                located[name] = (yield from self.find(name)).addresses
+                located[name] = (yield from self.find(name))[0].addresses
             except LookupFailed:
                 complete = False
         self._located = located

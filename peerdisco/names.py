@@ -72,11 +72,13 @@ def port_name(key: str, text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)
 def needs_namespace(service: str) -> bool:
     """Whether the reference leaves the namespace out."""
     return "." not in service
 
 
+@lru_cache(maxsize=1024)
 def needs_domain(service: str) -> bool:
     """Whether the reference leaves the cluster domain out."""
     chain = service.lower().split(".")

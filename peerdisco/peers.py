@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial, total_ordering
+from functools import total_ordering
 from ipaddress import ip_address
 from typing import NoReturn, cast, overload
 
@@ -153,16 +153,16 @@ class PeerSet(Sequence[Peer]):
         looked_up: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        put = partial(object.__setattr__, self)
-        put("service", service)
-        put("listed", listed)
-        put("outcome", listing.outcome)
-        put("complete", listing.complete)
-        put("ttl", listing.ttl)
-        put("stale", stale)
-        put("_own", listing.own)
-        put("_looked_up", looked_up)
-        put("_clock", clock)
+        put = object.__setattr__
+        put(self, "service", service)
+        put(self, "listed", listed)
+        put(self, "outcome", listing.outcome)
+        put(self, "complete", listing.complete)
+        put(self, "ttl", listing.ttl)
+        put(self, "stale", stale)
+        put(self, "_own", listing.own)
+        put(self, "_looked_up", looked_up)
+        put(self, "_clock", clock)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a PeerSet does not change: {name!r} can't be set")

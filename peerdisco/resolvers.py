@@ -16,7 +16,7 @@ from peerdisco.addresses import pack_ips, text_of
 from peerdisco.config import DEFAULT_RESOLV_CONF, Nameserver, parse_nameservers
 from peerdisco.environment import MACHINE, Machine, OffCluster, Surroundings
 from peerdisco.errors import Attempt, ConfigError, LookupFailed
-from peerdisco.lookup import Lookup
+from peerdisco.lookup import Lookup, Means
 from peerdisco.models import Answer, Question
 from peerdisco.sockets import Pool
 
@@ -47,6 +47,12 @@ class AsyncResolver(Protocol):
 
 default_resolver: ContextVar[Resolver | AsyncResolver | None] = ContextVar("peerdisco.resolver", default=None)
 """What calls use that name no resolver; None for DNS."""
+
+
+# What is known not to fit UDP, for all resolvers of the process: many live for a single question.
+_MOST_NEEDING_TCP = 1000
+_needs_tcp: set[tuple[Nameserver, Question]] = set()
+_new_id = partial(os.urandom, 2)
 
 
 def surroundings_of(resolver: object) -> Surroundings:
@@ -83,15 +89,17 @@ class DnsResolver:
         rng: Callable[[], float] = random.random,
     ) -> None:
         self._given = None if nameservers is None else parse_nameservers(nameservers)
-        self._resolv_conf = os.fspath(resolv_conf or DEFAULT_RESOLV_CONF)
-        self.surroundings: Surroundings = machine.reading(self._resolv_conf) if resolv_conf else machine
+        self._resolv_conf = os.fspath(resolv_conf) if resolv_conf else None
         self._machine = machine
-        self._clock = clock
-        self._rng = rng
+        self._means = Means(clock, rng, _new_id, _needs_tcp)
         self._pool = Pool()
-        self._needs_tcp: set[Question] = set()
         if self._given is None:
-            machine.nameservers(self._resolv_conf)
+            self._read_nameservers()
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """Where it looks from: this machine, with the resolv.conf that was given."""
+        return self._machine if self._resolv_conf is None else self._machine.reading(self._resolv_conf)
 
     def lookup(self, question: Question, timeout: float) -> Answer:
         """Answers one question.
@@ -124,22 +132,19 @@ class DnsResolver:
         self.close()
 
     def _run(self, question: Question, timeout: float) -> Lookup:
-        return Lookup(
-            question,
-            self._given or self._nameservers(question),
-            timeout,
-            needs_tcp=self._needs_tcp,
-            clock=self._clock,
-            random=self._rng,
-            new_id=partial(os.urandom, 2),
-        )
+        if len(_needs_tcp) > _MOST_NEEDING_TCP:
+            _needs_tcp.clear()
+        return Lookup(question, self._given or self._nameservers(question), timeout, self._means)
 
     def _nameservers(self, question: Question) -> tuple[Nameserver, ...]:
         try:
-            return self._machine.nameservers(self._resolv_conf)
+            return self._read_nameservers()
         except ConfigError as error:  # it was there when this resolver was made, and may come back
-            attempt = Attempt(self._resolv_conf, "", "no_nameserver", error.problem.partition(";")[0])
+            attempt = Attempt(str(error.value), "", "no_nameserver", error.problem.partition(";")[0])
             raise LookupFailed(question, "no_nameserver", (attempt,)) from error
+
+    def _read_nameservers(self) -> tuple[Nameserver, ...]:
+        return self._machine.nameservers(self._resolv_conf or DEFAULT_RESOLV_CONF)
 
 
 class StaticResolver:

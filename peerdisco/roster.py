@@ -39,6 +39,9 @@ class Roster:
 
     Attributes:
         peers: the list as it is now.
+        samples: how many answers the next lookup may ask for where none holds the whole list. The first lookup takes
+            what it needs. After that one is enough: evidence comes in at the same rate for each question whether they
+            are asked together or apart, and news comes sooner apart.
         failures: failed lookups in a row.
         changed_at: when the list last changed; infinitely long ago where it never has.
     """
@@ -49,7 +52,7 @@ class Roster:
         self._config = config
         self._clock = clock
         self._random = random
-        self._listing = NOTHING_YET
+        self._said = NOTHING_YET
         self._looked_up: float | None = None
         # Complete answers in a row that lack a listed Pod.
         self._lacked: dict[Endpoint, int] = {}
@@ -58,18 +61,10 @@ class Roster:
         self._chance = 0.0
         self._chance_when_seen: dict[Endpoint, float] = {}
         self._pace = _FIRST_WAIT / 2
+        self.samples = MOST_SAMPLES
         self.failures = 0
         self.changed_at = -math.inf
-        self.peers = PeerSet(service, PeerList(frozenset(), config.port_number), NOTHING_YET, clock=clock)
-
-    @property
-    def samples(self) -> int:
-        """How many answers the next lookup may ask for where none holds the whole list.
-
-        The first lookup takes what it needs. After that one is enough: evidence comes in at the same rate for each
-        question whether they are asked together or apart, and news comes sooner apart.
-        """
-        return MOST_SAMPLES if self._looked_up is None else 1
+        self.peers = PeerSet(service, PeerList(NOTHING_YET.endpoints, config.port_number), NOTHING_YET, clock=clock)
 
     def found(self, listing: Listing, now: float) -> None:
         """Takes in what a lookup brought.
@@ -79,31 +74,36 @@ class Roster:
             now: when it ended.
         """
         if listing.own is None and not listing.complete:
-            listing = listing._replace(own=self._listing.own)  # cut off, as anyone may be
-        first = self._looked_up is None
+            listing = listing._replace(own=self._said.own)  # cut off, as anyone may be
+        if self._looked_up is None:
+            self.samples = 1
+            self.changed_at = now
         self._looked_up = now
         self.failures = 0
-        changed = self._list(self._merged(listing), listing, now)
-        if first:
-            self.changed_at = now
+        known = self.peers.listed.endpoints
+        if listing.endpoints is known or listing.endpoints == known:
+            self._forget_absences()
+            self._publish(Listing(listing.outcome, known, listing.own, listing.ttl, listing.complete))
+        else:
+            self._list(self._merged(known, listing), listing, now)
         # While some are missing, the answer that would confirm it is asked for early.
-        if changed or self._lacked:
+        if self._lacked or self.peers.listed.endpoints is not known:
             self._quicken()
         else:
-            self._slow_down()
+            self._pace = min(self._config.refresh, self._pace * 2)
 
     def failed(self, now: float) -> None:
         """Takes in that a lookup brought nothing."""
         self.failures += 1
         self._pace = min(self._config.max_backoff, _FIRST_WAIT if self.failures == 1 else self._pace * 2)
-        self._publish(stale=True)
+        self._publish(self._said, stale=True)
         self.expire(now)
 
     def expire(self, now: float) -> None:
         """Empties a list that could not be refreshed for `max_stale` seconds."""
         if self.failures and self._stale_in(now) <= 0 and len(self.peers):
             self._forget_absences()
-            self._list(frozenset(), self._listing, now, stale=True)
+            self._list(frozenset(), self._said, now, stale=True)
 
     def hurry(self) -> None:
         """Asks faster from now on, since somebody waits."""
@@ -112,7 +112,7 @@ class Roster:
 
     def wait(self, now: float) -> float:
         """Seconds until the next lookup, counted from the end of the last one: jittered, and never 0."""
-        floor = self._fleet_floor()
+        floor = (len(self.peers.listed.endpoints) + 1) / self._config.max_fleet_qps
         pace = max(self._pace, floor)
         wait = pace * (1 + self._config.jitter * (2 * self._random() - 1))
         if wait < floor:
@@ -122,12 +122,8 @@ class Roster:
             wait = expiry
         return min(max(wait, floor, _SHORTEST_WAIT), _LONGEST_WAIT)
 
-    def _merged(self, listing: Listing) -> Endpoints:
+    def _merged(self, known: Endpoints, listing: Listing) -> Endpoints:
         """The list after an answer: who is new is in, and who is missing is out once that is sure."""
-        known = self.peers.listed.endpoints
-        if known == listing.endpoints:
-            self._forget_absences()
-            return known
         everyone = known | listing.endpoints
         absent = known - listing.endpoints
         if listing.complete:
@@ -169,35 +165,25 @@ class Roster:
         self._chance = 0.0
         self._chance_when_seen = {}
 
-    def _list(self, endpoints: Endpoints, listing: Listing, now: float, *, stale: bool = False) -> bool:
-        """Makes these the list; says whether that changes it."""
-        known = self.peers.listed.endpoints
-        changed = endpoints is not known and endpoints != known
-        self._listing = listing._replace(endpoints=frozenset())
-        if changed:
+    def _list(self, endpoints: Endpoints, said: Listing, now: float, *, stale: bool = False) -> None:
+        """Makes these the list."""
+        if endpoints == self.peers.listed.endpoints:
+            endpoints = self.peers.listed.endpoints
+        else:
             self.changed_at = now
-        self._publish(PeerList(endpoints, self._config.port_number) if changed else None, stale=stale)
-        return changed
+        self._publish(said._replace(endpoints=endpoints), stale=stale)
 
-    def _publish(self, listed: PeerList | None = None, *, stale: bool) -> None:
+    def _publish(self, said: Listing, *, stale: bool = False) -> None:
+        self._said = said
+        listed = self.peers.listed
+        if said.endpoints is not listed.endpoints:
+            listed = PeerList(said.endpoints, self._config.port_number)
         self.peers = PeerSet(
-            self.peers.service,
-            listed or self.peers.listed,
-            self._listing,
-            stale=stale,
-            looked_up=self._looked_up,
-            clock=self._clock,
+            self.peers.service, listed, said, stale=stale, looked_up=self._looked_up, clock=self._clock
         )
 
     def _quicken(self) -> None:
         self._pace = min(_FIRST_WAIT, self._config.refresh)
-
-    def _slow_down(self) -> None:
-        self._pace = min(self._config.refresh, self._pace * 2)
-
-    def _fleet_floor(self) -> float:
-        replicas = len(self.peers) + 1
-        return replicas / self._config.max_fleet_qps
 
     def _stale_in(self, now: float) -> float:
         if self._config.max_stale is None or self._looked_up is None:

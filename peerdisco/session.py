@@ -52,31 +52,31 @@ class Session:
         self.ask: Callable[[Question, float], Any] = ask
         kind = NamedPortDiscovery if isinstance(self.config.port, str) else Discovery
         self.discovery = kind(self.config, MACHINE if self._own_resolver else surroundings_of(chosen))
+        self.service = self.discovery.service
         self.clock: Clock = getattr(chosen, "clock", SYSTEM_CLOCK)
 
-    @property
-    def service(self) -> str:
-        """The Service's absolute name."""
-        return self.discovery.service
+    def asker(self) -> Callable[[Ask], Any]:
+        """What puts the questions of a lookup that begins now to the resolver, each for as long as there is time.
 
-    def deadline(self) -> float:
-        """When a lookup that begins now must have ended."""
-        return self.clock() + self.config.timeout
-
-    def seconds(self, ask: Ask, deadline: float) -> float:
-        """How long a question may take.
-
-        Raises:
-            LookupFailed: no time is left.
+        It raises LookupFailed where none is left.
         """
-        left = deadline - self.clock()
-        if left <= 0:
-            raise LookupFailed(ask.question, "timeout")
-        return left * ask.share
+        ask, clock = self.ask, self.clock
+        deadline = clock() + self.config.timeout
+
+        def perform(wanted: Ask) -> Any:
+            question, share = wanted
+            left = deadline - clock()
+            if left <= 0:
+                raise LookupFailed(question, "timeout")
+            return ask(question, left * share)
+
+        return perform
 
     def peers(self, listing: Listing) -> PeerSet:
         """What a single lookup came to."""
-        self._log_states(states_of(listing))
+        states = states_of(listing)
+        if states or self.service in _one_shots:
+            self._log_states(states)
         log.debug("%s: %s, %d others", self.service, listing.outcome, len(listing.endpoints))
         return PeerSet(
             self.service,
@@ -87,8 +87,6 @@ class Session:
         )
 
     def _log_states(self, states: dict[str, str]) -> None:
-        if not states and self.service not in _one_shots:
-            return
         if len(_one_shots) >= _MOST_ONE_SHOTS:
             _one_shots.clear()
         _one_shots.setdefault(self.service, States(self.service)).now(states)

@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import time
+from collections import defaultdict
 
 from peerdisco.config import Nameserver
 
@@ -32,7 +33,7 @@ class Pool:
 
     def __init__(self) -> None:
         self._closed = False
-        self._idle: dict[tuple[Nameserver, str], list[Channel]] = {}
+        self._idle: defaultdict[tuple[Nameserver, str], list[Channel]] = defaultdict(list)
         self._pid = os.getpid()
 
     def take(self, server: Nameserver, transport: str) -> Channel | None:
@@ -40,7 +41,7 @@ class Pool:
         self.check()
         if self._pid != os.getpid():
             self._forget_parent()
-        idle = self._idle.get((server, transport))
+        idle = self._idle[server, transport]
         while idle:
             try:
                 sock = idle.pop()
@@ -65,7 +66,7 @@ class Pool:
 
     def keep(self, sock: Channel, server: Nameserver, transport: str) -> None:
         """Takes a socket back whose last exchange went well; any other is to be closed, lest a late reply be taken."""
-        idle = self._idle.setdefault((server, transport), [])
+        idle = self._idle[server, transport]
         sock.exchanges += 1
         if self._closed or len(idle) >= _MOST_IDLE or sock.exchanges >= _MOST_EXCHANGES:
             sock.close()

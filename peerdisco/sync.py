@@ -13,10 +13,9 @@ from typing import Self, Unpack
 
 from peerdisco.clock import Wake
 from peerdisco.config import DiscoveryConfig, Options
-from peerdisco.discovery import Ask
 from peerdisco.errors import LookupFailed
 from peerdisco.io_blocking import drive
-from peerdisco.models import MOST_SAMPLES, Answer, Listing
+from peerdisco.models import MOST_SAMPLES, Listing
 from peerdisco.peers import Change, PeerSet, Status
 from peerdisco.resolvers import Resolver
 from peerdisco.session import Session
@@ -54,13 +53,7 @@ def discover_peers(
 
 def look(session: Session, samples: int = MOST_SAMPLES) -> Listing:
     """One lookup of a session."""
-    deadline = session.deadline()
-
-    def perform(ask: Ask) -> Answer:
-        answer: Answer = session.ask(ask.question, session.seconds(ask, deadline))
-        return answer
-
-    return drive(session.discovery.look(samples), perform, LookupFailed)
+    return drive(session.discovery.look(samples), session.asker(), LookupFailed)
 
 
 class PeerWatcher:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 
 from peerdisco.errors import ConfigError, NotHeadlessError, PeerDiscoError, PeersNotReady
 from peerdisco.logs import States, log, states_of
@@ -64,20 +64,26 @@ class Watch:
 
     def found(self, listing: Listing) -> None:
         """Takes in what a lookup brought."""
-        before = self.roster.peers
-        self.roster.found(listing, self.session.clock())
+        before, now = self.roster.peers, self.session.clock()
+        self.roster.found(listing, now)
         self._listing_states = states_of(listing)
-        if len(self.roster.peers):
+        if self._listing_states and len(self.roster.peers):
             self._listing_states.pop("empty", None)  # not so until it is confirmed
-        self._end(None, before)
+        self._end(before, self._listing_states, None, now)
 
     def failed(self, error: Exception) -> None:
         """Takes in that a lookup brought nothing."""
         before = self.roster.peers
         if not isinstance(error, PeerDiscoError) and type(error) is not type(self._last_error):
             log.error("%s: the resolver raised", before.service, exc_info=error)
-        self.roster.failed(self.session.clock())
-        self._end(error, before)
+        now = self.session.clock()
+        self.roster.failed(now)
+        states = dict(self._listing_states)
+        if isinstance(error, NotHeadlessError):
+            states["not headless"] = f"DNS answers with its ClusterIP, {error.address}; set `clusterIP: None`"
+        else:
+            states["failing"] = str(error)
+        self._end(before, states, error, now)
 
     def expire(self) -> bool:
         """Empties a list that could not be refreshed for too long; says whether it did."""
@@ -196,18 +202,12 @@ class Watch:
             self.roster.hurry()
             self._next_at = min(self._next_at, self._ended_at + self.roster.wait(self._ended_at))
 
-    def _end(self, error: Exception | None, before: PeerSet) -> None:
+    def _end(self, before: PeerSet, states: Mapping[str, str], error: Exception | None, now: float) -> None:
         self._lookups += 1
         self._last_error = error
-        self._ended_at = self.session.clock()
-        self._next_at = self._ended_at + self.roster.wait(self._ended_at)
+        self._ended_at = now
+        self._next_at = now + self.roster.wait(now)
         log.debug("%s: lookup %d: %s", before.service, self._lookups, error or self.roster.peers)
-        states = dict(self._listing_states)
-        if error is not None:
-            if isinstance(error, NotHeadlessError):
-                states["not headless"] = f"DNS answers with its ClusterIP, {error.address}; set `clusterIP: None`"
-            else:
-                states["failing"] = str(error)
         self._states.now(states)
         self._log_change(before)
 

@@ -5,7 +5,7 @@ Laws of this module:
 - Bytes in, meaning out; nothing here waits, retries or remembers.
 - A plain list of addresses is read straight from the bytes, since dnspython needs 35 µs for each record; everything
   else goes through dnspython. Both say the same of the same bytes, whatever they are.
-- Whatever cannot be read is a `MalformedReply`, never a guess.
+- Whatever gives no answer is a `NoAnswer`, never a guess.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from peerdisco import names
+from peerdisco.errors import Reason
 from peerdisco.models import Answer, Outcome, Question, Target
 
 UDP_PAYLOAD = 1232
@@ -31,6 +33,7 @@ LARGEST_MESSAGE = 65_535
 """Bytes that a message may have over TCP, after the two that say how many."""
 
 _RECURSION_DESIRED = 0x0100
+_TRUNCATED = 0x0200
 _OPT = struct.pack("!BHHIH", 0, 41, UDP_PAYLOAD, 0, 0)
 _TYPES = {"A": 1, "PTR": 12, "AAAA": 28, "SRV": 33}
 _ADDRESS_SIZE = {"A": 4, "AAAA": 16}
@@ -43,22 +46,24 @@ _LARGEST_TTL = 0x7FFFFFFF
 _BARE_RCODES = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
 
 
-class MalformedReply(Exception):
-    """The bytes are no DNS message, or one that contradicts itself."""
-
-
-class Reply(NamedTuple):
-    """What a reply says.
+class NoAnswer(Exception):
+    """A reply that leaves the question open.
 
     Attributes:
-        rcode: its response code, as text.
-        answer: what it says to the question; of no worth where `rcode` is neither `NOERROR` nor `NXDOMAIN`.
-        dangling: the name that the reply's CNAME chain ends in without saying more; else empty.
+        reason: as in `LookupFailed`.
+        detail: what the server did, for the message.
     """
 
-    rcode: str
-    answer: Answer
-    dangling: str = ""
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason: Reason = reason
+        self.detail = detail
+
+
+class Alias(NamedTuple):
+    """The name that a reply's CNAME chain ends in without saying more: to be asked for next."""
+
+    name: str
 
 
 @lru_cache(maxsize=4096)
@@ -73,13 +78,13 @@ def encode(question: Question) -> bytes:
 
 def fits(asked: bytes, reply: bytes) -> bool:
     """Whether `reply` is one to the message `asked`: same id and question, and a response."""
-    if len(reply) < _HEADER.size or reply[:2] != asked[:2] or not reply[2] & 0x80 or reply[2] & 0x78:
+    if len(reply) < _HEADER.size or reply[:2] != asked[:2] or reply[2] & 0xF8 != 0x80:
         return False
     if reply[4:6] == b"\0\0":
         return reply[3] & 0xF in _BARE_RCODES
-    question = asked[_HEADER.size : -len(_OPT)]
+    end = len(asked) - len(_OPT)
     # Lengths of labels are below every letter, so that lower() leaves them alone.
-    return reply[4:6] == b"\0\1" and reply[_HEADER.size :][: len(question)].lower() == question
+    return reply[4:6] == b"\0\1" and reply[_HEADER.size : end].lower() == asked[_HEADER.size : end]
 
 
 def framed(message: bytes) -> bytes:
@@ -113,19 +118,19 @@ class TcpReply:
 
 def is_truncated(reply: bytes) -> bool:
     """Whether the server could not fit all into this reply (the TC bit)."""
-    return bool(reply[2] & 0x02)
+    return bool(reply[2] & (_TRUNCATED >> 8))
 
 
-def read(asked: bytes, reply: bytes, question: Question) -> Reply:
+def read(asked: bytes, reply: bytes, question: Question) -> Answer | Alias:
     """What a reply that `fits` says.
 
     Raises:
-        MalformedReply: it can't be read.
+        NoAnswer: nothing that answers the question, or nothing that can be read.
     """
     return _read_addresses(asked, reply, question) or _read_any(reply)
 
 
-def _read_addresses(asked: bytes, reply: bytes, question: Question) -> Reply | None:
+def _read_addresses(asked: bytes, reply: bytes, question: Question) -> Answer | None:
     """Reads a plain list of addresses: no alias, no authority, nothing more but EDNS; else None."""
     size = _ADDRESS_SIZE.get(question.rtype)
     _, flags, questions, count, authority, additional = _HEADER.unpack_from(reply)
@@ -137,9 +142,9 @@ def _read_addresses(asked: bytes, reply: bytes, question: Question) -> Reply | N
     if found is None:
         return None
     addresses, ttl, end = found
-    if not (_is_plain_opt(reply, end) if additional else end == len(reply)):
+    if not (_is_plain_opt(reply[end:]) if additional else end == len(reply)):
         return None
-    return Reply("NOERROR", Answer(Outcome.FOUND, addresses, ttl, not is_truncated(reply)))
+    return Answer(Outcome.FOUND, addresses, ttl, not flags & _TRUNCATED)
 
 
 def _read_uniform(
@@ -148,22 +153,21 @@ def _read_uniform(
     """Reads records that are alike up to their address, all at once."""
     owner = _POINTER_TO_QUESTION if reply.startswith(_POINTER_TO_QUESTION, start) else name
     head = reply[start : start + len(owner) + _RECORD.size]
-    ttl = _ttl_of(head, owner, size)
-    if ttl is None:
-        return None
     end = start + count * (len(head) + size)
-    if end > len(reply):
+    ttl = _ttl_of(head, owner, size)
+    if ttl is None or end > len(reply):
         return None
-    fields = _layout(len(head), size, count).unpack_from(reply, start)
-    if fields[::2].count(head) != count:
+    addresses = _layout(len(head), size, count).unpack_from(reply, start)
+    # One comparison of all heads: the addresses with that head between them must be the very bytes that came.
+    if reply[start:end] != head + head.join(addresses):
         return None
-    return frozenset(fields[1::2]), ttl, end
+    return frozenset(addresses), ttl, end
 
 
 @lru_cache(maxsize=8)
 def _layout(head: int, size: int, count: int) -> struct.Struct:
-    """Records side by side; kept, since a list has the same length most of the time."""
-    return struct.Struct(f"{head}s{size}s" * count)
+    """The addresses of records side by side; kept, since a list has the same length most of the time."""
+    return struct.Struct(f"{head}x{size}s" * count)
 
 
 def _read_records(
@@ -185,6 +189,7 @@ def _read_records(
     return frozenset(addresses), least, position
 
 
+@lru_cache(maxsize=1024)
 def _ttl_of(head: bytes, owner: bytes, size: int) -> int | None:
     """The TTL that a record's head gives; None where it is no head of an address record of that owner."""
     if len(head) != len(owner) + _RECORD.size or head[: len(owner)].lower() != owner:
@@ -198,34 +203,44 @@ def _ttl_of(head: bytes, owner: bytes, size: int) -> int | None:
 _ADDRESS_TYPES = {size: _TYPES[rtype] for rtype, size in _ADDRESS_SIZE.items()}
 
 
-def _is_plain_opt(reply: bytes, start: int) -> bool:
-    """Whether the reply ends in an EDNS record without options, extended rcode or version."""
-    opt = reply[start:]
-    return len(opt) == len(_OPT) and opt[:3] == _OPT[:3] and opt[5:7] == b"\0\0" and opt[9:] == b"\0\0"
+@lru_cache(maxsize=64)
+def _is_plain_opt(rest: bytes) -> bool:
+    """Whether a reply ends in an EDNS record without options, extended rcode or version."""
+    return len(rest) == len(_OPT) and rest[:3] == _OPT[:3] and rest[5:7] == b"\0\0" and rest[9:] == b"\0\0"
 
 
-def _read_any(reply: bytes) -> Reply:
+def _read_any(reply: bytes) -> Answer | Alias:
     try:
         message = dns.message.from_wire(reply)
         if not isinstance(message, dns.message.QueryMessage):
-            raise MalformedReply("is no reply to a query")
-        rcode = dns.rcode.to_text(message.rcode())
-        if message.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            return Reply(rcode, Answer(Outcome.NODATA))
+            raise _malformed("is no reply to a query")
+        rcode = message.rcode()
+        if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            text = dns.rcode.to_text(rcode)
+            raise NoAnswer("refused" if rcode == dns.rcode.REFUSED else "servfail", f"answered {text}")
         chain = message.resolve_chaining()
     except (dns.exception.DNSException, ValueError) as error:
-        raise MalformedReply(str(error) or type(error).__name__) from error
+        raise _malformed(str(error) or type(error).__name__) from error
     ttl = min(chain.minimum_ttl, _LARGEST_TTL)
     canonical = _text(chain.canonical_name) if chain.cnames else ""
-    complete = not is_truncated(reply)
     if chain.answer is not None:
-        return Reply(rcode, _meaning(chain.answer, message, ttl, canonical, complete=complete))
-    if message.rcode() == dns.rcode.NXDOMAIN:
-        return Reply(rcode, Answer(Outcome.NXDOMAIN, ttl=ttl, canonical=canonical))
-    if _has(message, dns.rdatatype.NS) and not _has(message, dns.rdatatype.SOA):
-        raise MalformedReply("refers to another server instead of answering")
-    dangling = "" if _has(message, dns.rdatatype.SOA) else canonical
-    return Reply(rcode, Answer(Outcome.NODATA, ttl=ttl, canonical=canonical, complete=complete), dangling)
+        return _meaning(chain.answer, message, ttl, canonical, complete=not is_truncated(reply))
+    if rcode == dns.rcode.NXDOMAIN:
+        return Answer(Outcome.NXDOMAIN, ttl=ttl, canonical=canonical)
+    is_authority = _has(message, dns.rdatatype.SOA)
+    if _has(message, dns.rdatatype.NS) and not is_authority:
+        raise _malformed("refers to another server instead of answering")
+    if is_truncated(reply):
+        raise NoAnswer("truncated", "cut off every record")
+    if is_authority or not canonical:
+        return Answer(Outcome.NODATA, ttl=ttl, canonical=canonical)
+    if not names.is_name(canonical):
+        raise NoAnswer("malformed", f"points to {canonical!r}, which is no host's name")
+    return Alias(canonical)
+
+
+def _malformed(what: str) -> NoAnswer:
+    return NoAnswer("malformed", f"sent a reply that can't be read: {what}")
 
 
 def _meaning(

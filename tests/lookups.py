@@ -32,7 +32,8 @@ def answered(
     asked: list[Question] = []
 
     def perform(ask: Ask) -> Answer:
-        asked.append(ask.question)
-        return by.lookup(ask.question, 1.0) if isinstance(by, FakeResolver) else by(ask.question)
+        question, _ = ask
+        asked.append(question)
+        return by.lookup(question, 1.0) if isinstance(by, FakeResolver) else by(question)
 
     return drive(steps, perform, LookupFailed), asked

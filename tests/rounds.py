@@ -11,7 +11,7 @@ import dns.rrset
 from peerdisco import Answer, Question
 from peerdisco.addresses import pack_ip
 from peerdisco.config import Nameserver
-from peerdisco.lookup import Exchange, Lookup
+from peerdisco.lookup import Exchange, Lookup, Means
 from peerdisco.testing import FakeClock
 
 NAME = "web.default.svc.cluster.local."
@@ -26,19 +26,14 @@ Server = Callable[[Exchange], bytes]
 class Bench:
     """A lookup of `web`, its clock, and what was sent."""
 
-    def __init__(self, *servers: Nameserver, timeout: float = 5.0, needs_tcp: set[Question] | None = None) -> None:
+    def __init__(
+        self, *servers: Nameserver, timeout: float = 5.0, needs_tcp: set[tuple[Nameserver, Question]] | None = None
+    ) -> None:
         self.clock = FakeClock()
         self.needs_tcp = set() if needs_tcp is None else needs_tcp
         self.sent: list[Exchange] = []
-        self.lookup = Lookup(
-            WEB,
-            servers or (FIRST, SECOND),
-            timeout,
-            needs_tcp=self.needs_tcp,
-            clock=self.clock,
-            random=lambda: 0.5,
-            new_id=lambda: struct.pack("!H", len(self.sent)),
-        )
+        means = Means(self.clock, lambda: 0.5, lambda: struct.pack("!H", len(self.sent)), self.needs_tcp)
+        self.lookup = Lookup(WEB, servers or (FIRST, SECOND), timeout, means)
 
     def round(self, *replies: Server) -> Answer:
         """Goes through one round, with a reply, or an OSError, to each exchange."""

@@ -112,6 +112,15 @@ def test_more_pods_than_dns_can_say(discover: Discover, cluster: LocalCluster) -
     }
 
 
+def test_what_needs_tcp_is_remembered(discover: Discover, cluster: LocalCluster) -> None:
+    """From the second call on a long list is asked for over TCP at once, and a short one over UDP again."""
+    for count in (100, 100, 3, 3):
+        cluster.headless("sized", ips(count))
+        assert len(discover("sized", own_ips="10.9.9.9", **cluster.options)) == count
+
+    assert [question.transport for question in cluster.questions] == ["udp", "tcp", "tcp", "tcp", "udp"]
+
+
 @pytest.mark.parametrize("count", [29, 30, 73, 74, 252, 253, 4092])
 def test_any_size_that_fits(discover: Discover, cluster: LocalCluster, count: int) -> None:
     """Around every limit of size the list is whole."""

@@ -106,6 +106,28 @@ def test_own(own: str) -> None:
     assert (["10.0.0.2"], pack_ip("10.0.0.1")) == (listed(listing), listing.own)
 
 
+def test_the_same_again() -> None:
+    """An unchanged list is the very same one, whatever its order and TTL; any other one is not."""
+    subject = discovery(own_ips="10.0.0.1")
+
+    def looked(*texts: str, ttl: int = 30, complete: bool = True) -> Listing:
+        answer = Answer(Outcome.FOUND, packed(*texts), ttl, complete=complete)
+        return answered(subject.look(1), lambda _: answer)[0]
+
+    first = looked("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    assert looked("10.0.0.3", "10.0.0.1", "10.0.0.2") is first
+    later = looked("10.0.0.3", "10.0.0.1", "10.0.0.2", ttl=7)
+    assert later == first._replace(ttl=7)
+    assert later.endpoints is first.endpoints
+    for others in (("10.0.0.2", "10.0.0.4"), ("10.0.0.2",), ("10.0.0.2", "10.0.0.3", "10.0.0.4"), ("fd00::1",)):
+        assert looked("10.0.0.1", *others).endpoints == packed(*others)
+    looked("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    assert looked("10.0.0.2", "10.0.0.3").own is None
+    assert looked("10.0.0.1", "10.0.0.2", "10.0.0.3", complete=False).complete is False
+    looked("10.0.0.1", "10.0.0.2", "127.0.0.1")
+    assert looked("10.0.0.1", "10.0.0.2", "127.0.0.1").outside == packed("127.0.0.1")
+
+
 @pytest.mark.parametrize(
     ("networks", "found", "outside"),
     [

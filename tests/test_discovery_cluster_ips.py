@@ -4,7 +4,6 @@ import pytest
 
 from peerdisco import Answer, LookupFailed, NotHeadlessError, Outcome, Question
 from peerdisco.addresses import pack_ip, reverse_name, text_of
-from peerdisco.discovery import Ask
 from peerdisco.models import Listing, Target
 from peerdisco.testing import FakeResolver
 from tests.lookups import answered, discovery
@@ -120,8 +119,8 @@ def test_witnesses_take_a_share_of_the_time() -> None:
     """A silent witness leaves most of the time."""
     looking = discovery().look()
 
-    assert Ask(Question(WEB, "A"), 1.0) == next(looking)
-    assert Ask(Question(WEB, "SRV"), 0.1) == looking.send(Answer.of(Question(WEB, "A"), [HEAD]))
+    assert next(looking) == (Question(WEB, "A"), 1.0)
+    assert (Question(WEB, "SRV"), 0.1) == looking.send(Answer.of(Question(WEB, "A"), [HEAD]))
 
 
 @pytest.mark.parametrize(("pods", "own"), [(["10.0.0.1", "10.0.0.2"], None), (["10.0.0.1"], "10.0.0.1")])

@@ -8,6 +8,7 @@ import pytest
 
 from peerdisco import ConfigError, DiscoveryConfig
 from peerdisco.addresses import pack_ip
+from peerdisco.discovery import Discovery
 from peerdisco.environment import Machine, OffCluster
 from peerdisco.testing import FakeClock
 
@@ -36,7 +37,6 @@ IF_INET6 = """\
 fd000000000000000000000000000007 02 40 00 80     eth0
 fe80000000000000042242fffe110002 02 40 20 80     eth0
 """
-ANY = DiscoveryConfig("svc")
 LISTED = frozenset(map(pack_ip, ["10.244.0.6", "10.244.0.7", "10.244.0.255", "fd00::6", "fd00::7"]))
 OWN = frozenset(map(pack_ip, ["10.244.0.7", "fd00::7"]))
 
@@ -176,26 +176,26 @@ def test_own_from_proc(tmp_path: Path, proc_net: Path) -> None:
     """Of the listed addresses those are one's own that Linux has as local hosts."""
     here = machine(tmp_path)
 
-    assert here.own_among(ANY, LISTED) == OWN
-    assert frozenset() == here.own_among(ANY, LISTED - OWN)
+    assert here.local_among(LISTED) == OWN
+    assert frozenset() == here.local_among(LISTED - OWN)
 
 
 def test_own_without_ipv6(tmp_path: Path, proc_net: Path) -> None:
     """Where IPv6 is off its table is missing."""
     (proc_net / "if_inet6").unlink()
 
-    assert frozenset({pack_ip("10.244.0.7")}) == machine(tmp_path).own_among(ANY, LISTED)
+    assert frozenset({pack_ip("10.244.0.7")}) == machine(tmp_path).local_among(LISTED)
 
 
 def test_own_is_remembered(tmp_path: Path, proc_net: Path) -> None:
     """A Pod's address never changes: it is found once."""
     clock = FakeClock(1000.0)
     here = machine(tmp_path, clock)
-    here.own_among(ANY, LISTED)
+    here.local_among(LISTED)
     shutil.rmtree(proc_net)
     clock.advance(3600.0)
 
-    assert here.own_among(ANY, LISTED) == OWN
+    assert here.local_among(LISTED) == OWN
 
 
 def test_own_is_looked_for_again(tmp_path: Path, proc_net: Path) -> None:
@@ -203,29 +203,29 @@ def test_own_is_looked_for_again(tmp_path: Path, proc_net: Path) -> None:
     clock = FakeClock(1000.0)
     here = machine(tmp_path, clock)
     late = frozenset({pack_ip("10.244.0.8")})
-    assert frozenset() == here.own_among(ANY, late)
+    assert frozenset() == here.local_among(late)
     (proc_net / "fib_trie").write_text(FIB_TRIE.replace("10.244.0.7", "10.244.0.8"))
 
     clock.advance(9.5)
-    assert frozenset() == here.own_among(ANY, late)
+    assert frozenset() == here.local_among(late)
     clock.advance(1.0)
-    assert late == here.own_among(ANY, late)
+    assert late == here.local_among(late)
 
 
 def test_own_by_asking_the_kernel(tmp_path: Path) -> None:
     """Without /proc the kernel is asked about each listed address."""
     listed = frozenset(map(pack_ip, ["127.0.0.1", "127.0.0.2", "192.0.2.7", "2001:db8::7"]))
 
-    assert frozenset(map(pack_ip, ["127.0.0.1", "127.0.0.2"])) == machine(tmp_path).own_among(ANY, listed)
+    assert frozenset(map(pack_ip, ["127.0.0.1", "127.0.0.2"])) == machine(tmp_path).local_among(listed)
 
 
 def test_the_kernel_is_asked_about_news(tmp_path: Path) -> None:
     """An address that joins the list is asked about at once."""
     here = machine(tmp_path)
 
-    assert frozenset() == here.own_among(ANY, frozenset({pack_ip("192.0.2.7")}))
+    assert frozenset() == here.local_among(frozenset({pack_ip("192.0.2.7")}))
     both = frozenset(map(pack_ip, ["192.0.2.7", "127.0.0.9"]))
-    assert frozenset({pack_ip("127.0.0.9")}) == here.own_among(ANY, both)
+    assert frozenset({pack_ip("127.0.0.9")}) == here.local_among(both)
 
 
 def test_off_cluster() -> None:
@@ -239,12 +239,15 @@ def test_off_cluster() -> None:
     assert (pack_ip("10.0.0.1"),) == there.own_ips(plain)
     assert (pack_ip("10.0.0.2"),) == there.own_ips(full)
     assert OffCluster(()).own_ips(plain) == ()
+    assert frozenset() == there.local_among(frozenset({pack_ip("127.0.0.1")}))
 
 
 def test_own_of_the_family_that_pod_ip_does_not_name(tmp_path: Path, proc_net: Path) -> None:
     """`POD_IP` names one family; of a list of the other, the kernel knows."""
     here = machine(tmp_path, POD_IP="10.244.0.7")
-    both = DiscoveryConfig("svc", family="both")
+    name = "svc.shop.svc.cluster.local."
+    other = frozenset(map(pack_ip, ["fd00::6", "fd00::7"]))
 
-    assert here.own_among(ANY, frozenset(map(pack_ip, ["fd00::6", "fd00::7"]))) == {pack_ip("fd00::7")}
-    assert here.own_among(both, LISTED) == OWN
+    assert Discovery(DiscoveryConfig(name), here).own_among(other) == {pack_ip("fd00::7")}
+    assert Discovery(DiscoveryConfig(name, family="both"), here).own_among(LISTED) == OWN
+    assert Discovery(DiscoveryConfig(name, own_ips="10.244.0.7"), here).own_among(other) == frozenset()

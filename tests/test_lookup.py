@@ -82,17 +82,21 @@ def test_patience(servers: int, share: float) -> None:
 
 def test_in_time() -> None:
     """No exchange waits longer than there is time, and none begins after it."""
-    bench = Bench()
-    exchange = Exchange(FIRST, "udp", b"", 1.0)
 
-    assert exchange == bench.lookup.in_time(exchange)
-    bench.clock.advance(4.25)
-    assert bench.lookup.in_time(exchange).timeout == 0.75
-    assert not bench.lookup.is_over
-    bench.clock.advance(0.75)
+    def slow(exchange: Exchange) -> bytes:
+        bench.clock.advance(exchange.timeout)
+        return silent(exchange)
+
+    bench = Bench(*[FIRST] * 3)
+    bench.clock.advance(2.25)
+    with pytest.raises(LookupFailed) as raised:
+        bench.round(slow, slow, slow)
+
+    assert [exchange.timeout for exchange in bench.sent] == [1.0, 1.0, 0.75]
     assert bench.lookup.is_over
     with pytest.raises(LookupFailed):
-        bench.lookup.in_time(exchange)
+        bench.round()
+    assert len(raised.value.attempts) == 3
 
 
 def test_waits_between_rounds() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from peerdisco import LookupFailed, Outcome, Question
 from peerdisco.addresses import pack_ip
+from peerdisco.config import Nameserver
 from peerdisco.lookup import MAX_ALIASES, Exchange
 from tests.rounds import (
     FIRST,
@@ -28,7 +29,7 @@ from tests.rounds import (
 
 def test_tcp_where_udp_was_cut() -> None:
     """A cut reply is asked for again over TCP, at the same server; the next lookup begins there."""
-    needs_tcp: set[Question] = set()
+    needs_tcp: set[tuple[Nameserver, Question]] = set()
     large = replying(*(f"{NAME} A 10.0.1.{n}" for n in range(100)))
     bench = Bench(needs_tcp=needs_tcp)
 
@@ -41,7 +42,7 @@ def test_tcp_where_udp_was_cut() -> None:
 
 def test_tcp_is_forgotten() -> None:
     """Once the answer would fit UDP again, the next lookup begins with UDP."""
-    bench = Bench(needs_tcp={WEB})
+    bench = Bench(needs_tcp={(FIRST, WEB)})
     bench.round(listing)
 
     assert bench.path() == [(FIRST, "tcp")]
@@ -125,7 +126,7 @@ def test_an_alias_that_is_no_host(target: str) -> None:
 
 def test_an_outage_is_not_called_truncated() -> None:
     """Of a list that is known to need TCP, a server that says nothing at all is a time-out."""
-    bench = Bench(FIRST, needs_tcp={WEB})
+    bench = Bench(FIRST, needs_tcp={(FIRST, WEB)})
 
     with pytest.raises(LookupFailed) as raised:
         bench.round(silent)

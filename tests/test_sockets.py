@@ -147,7 +147,7 @@ def flood() -> Iterator[DnsResolver]:
         thread = threading.Thread(target=run)
         thread.start()
         with DnsResolver(str(server)) as resolver:
-            resolver._needs_tcp.add(LARGE)
+            resolver._means.needs_tcp.add((server, LARGE))
             yield resolver
         ended.set()
         thread.join()

@@ -76,7 +76,8 @@ def test_an_error_may_leave_the_question_out(rcode: dns.rcode.Rcode) -> None:
     bare = ASKED[:2] + bytes([0x81, rcode]) + bytes(8)
 
     assert wire.fits(ASKED, bare)
-    assert dns.rcode.to_text(rcode) == wire.read(ASKED, bare, QUESTION).rcode
+    with pytest.raises(wire.NoAnswer, match=f"answered {dns.rcode.to_text(rcode)}"):
+        wire.read(ASKED, bare, QUESTION)
 
 
 @given(st.data())
@@ -116,13 +117,14 @@ UNREADABLE = {
 def test_unreadable(reply: bytes) -> None:
     """A reply that contradicts itself is malformed."""
     assert wire.fits(ASKED, reply)
-    with pytest.raises(wire.MalformedReply):
+    with pytest.raises(wire.NoAnswer, match="can't be read") as raised:
         wire.read(ASKED, reply, QUESTION)
+    assert raised.value.reason == "malformed"
 
 
 def test_a_referral_is_no_answer() -> None:
     """A server that points to another one, as none with recursion does, has not answered."""
     message = reply_to()
     message.authority.append(dns.rrset.from_text("cluster.local.", 30, "IN", "NS", "ns.dns.cluster.local."))
-    with pytest.raises(wire.MalformedReply, match="another server"):
+    with pytest.raises(wire.NoAnswer, match="another server"):
         wire.read(ASKED, message.to_wire(), QUESTION)

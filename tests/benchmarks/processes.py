@@ -79,8 +79,8 @@ def measure(world: World, *, pods: int, seconds: float, runs: int) -> Processes:
     scripts = (IMPORT_OURS, IMPORT_THEIRS)
     with tempfile.TemporaryDirectory() as compiled:
         timed = [[_run(_TIMED, script, compiled=compiled) for script in scripts] for _ in range(runs + 1)][1:]
-    ours, theirs = map(Spread.of, zip(*timed, strict=True))
         empty, with_ours, with_theirs = (_run(_HELD, script, compiled=compiled) for script in ("", *scripts))
+    ours, theirs = map(Spread.of, zip(*timed, strict=True))
     idle = _run(_IDLE, *map(str, (*world.server, pods, seconds)))
     return Processes(ours, theirs, empty, with_ours, with_theirs, idle)
 

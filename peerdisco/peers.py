@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import total_ordering
 from ipaddress import ip_address
-from typing import NoReturn, cast, overload
+from typing import cast, overload
 
-from peerdisco.addresses import text_of, texts_of
+from peerdisco.addresses import size_of, text_of, texts_of
 from peerdisco.models import Endpoint, Endpoints, Listing, Outcome, address_of
 
 
@@ -79,7 +79,7 @@ class PeerList:
         if self._sorted is None:
             # Families are sorted apart, since bytes of different length do not compare as addresses do.
             in_order = sorted(self.endpoints)
-            if len(set(map(len, _addresses(in_order)))) > 1:
+            if not size_of(_addresses(in_order)):
                 in_order.sort(key=lambda endpoint: len(address_of(endpoint)))
             self._sorted = in_order  # last, since other threads may look
         return self._sorted
@@ -121,55 +121,51 @@ class PeerSet(Sequence[Peer]):
     """The peers that DNS lists, sorted by address, without oneself: immutable, and cheap to hold and to compare.
 
     Two are equal where they are of the same Service and list the same peers; how old they are does not count.
-
-    Attributes:
-        service: the Service's absolute name.
-        outcome: what DNS said when it last said anything.
-        complete: False where DNS could not fit all Pods into its answer, so that there are more.
-        stale: True where the last lookup failed, and this is what was known before.
-        ttl: seconds that DNS lets the answer be kept.
-        listed: the peers as they are kept: packed.
     """
 
-    __slots__ = ("_clock", "_looked_up", "_own", "complete", "listed", "outcome", "service", "stale", "ttl")
-
-    service: str
-    outcome: Outcome
-    complete: bool
-    stale: bool
-    ttl: int
-    listed: PeerList
-    _own: Endpoint | None
-    _looked_up: float | None
-    _clock: Callable[[], float]
+    __slots__ = ("_clock", "_looked_up", "_said", "_service", "_stale", "listed")
 
     def __init__(
         self,
         service: str,
         listed: PeerList,
-        listing: Listing,
+        said: Listing,
         *,
         stale: bool = False,
         looked_up: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        put = object.__setattr__
-        put(self, "service", service)
-        put(self, "listed", listed)
-        put(self, "outcome", listing.outcome)
-        put(self, "complete", listing.complete)
-        put(self, "ttl", listing.ttl)
-        put(self, "stale", stale)
-        put(self, "_own", listing.own)
-        put(self, "_looked_up", looked_up)
-        put(self, "_clock", clock)
+        self._service = service
+        self.listed = listed
+        self._said = said
+        self._stale = stale
+        self._looked_up = looked_up
+        self._clock = clock
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a PeerSet does not change: {name!r} can't be set")
+    @property
+    def service(self) -> str:
+        """The Service's absolute name."""
+        return self._service
 
-    def __setstate__(self, state: tuple[None, dict[str, object]]) -> None:
-        for name, value in state[1].items():
-            object.__setattr__(self, name, value)
+    @property
+    def outcome(self) -> Outcome:
+        """What DNS said when it last said anything."""
+        return self._said.outcome
+
+    @property
+    def complete(self) -> bool:
+        """False where DNS could not fit all Pods into its answer, so that there are more."""
+        return self._said.complete
+
+    @property
+    def stale(self) -> bool:
+        """True where the last lookup failed, and this is what was known before."""
+        return self._stale
+
+    @property
+    def ttl(self) -> int:
+        """Seconds that DNS lets the answer be kept."""
+        return self._said.ttl
 
     @property
     def ips(self) -> tuple[str, ...]:
@@ -179,12 +175,13 @@ class PeerSet(Sequence[Peer]):
     @property
     def own(self) -> Peer | None:
         """Oneself, as DNS lists it; None where it does not, as before a Pod is ready."""
-        return None if self._own is None else self.listed.peer(self._own)
+        own = self._said.own
+        return None if own is None else self.listed.peer(own)
 
     @property
     def self_listed(self) -> bool:
         """Whether DNS lists oneself."""
-        return self._own is not None
+        return self._said.own is not None
 
     @property
     def age(self) -> float:
@@ -193,7 +190,7 @@ class PeerSet(Sequence[Peer]):
 
     def says_the_same(self, other: PeerSet) -> bool:
         """Whether it would be no news to who knows the other: the very same list, outcome and state."""
-        return self.listed is other.listed and self.outcome is other.outcome and self.stale is other.stale
+        return self.listed is other.listed and self._stale is other._stale and self._said.outcome is other._said.outcome
 
     def __len__(self) -> int:
         return len(self.listed.endpoints)
@@ -214,10 +211,10 @@ class PeerSet(Sequence[Peer]):
         if not isinstance(other, PeerSet):
             return NotImplemented
         mine, theirs = self.listed, other.listed
-        return (self.service, mine.port, mine.endpoints) == (other.service, theirs.port, theirs.endpoints)
+        return (self._service, mine.port, mine.endpoints) == (other._service, theirs.port, theirs.endpoints)
 
     def __hash__(self) -> int:
-        return hash((self.service, self.listed.port, self.listed.endpoints))
+        return hash((self._service, self.listed.port, self.listed.endpoints))
 
     def __repr__(self) -> str:
         shown = ", ".join(peer.netloc() for peer in self[:5]) + (", …" if len(self) > 5 else "")

@@ -166,10 +166,12 @@ class Roster:
         self._chance_when_seen = {}
 
     def _list(self, endpoints: Endpoints, said: Listing, now: float, *, stale: bool = False) -> None:
-        """Makes these the list."""
-        if endpoints == self.peers.listed.endpoints:
-            endpoints = self.peers.listed.endpoints
+        """Makes these the list; of two sets that are alike it keeps one, so that the next comparison is none."""
+        known = self.peers.listed.endpoints
+        if endpoints == known:
+            endpoints = known
         else:
+            endpoints = said.endpoints if endpoints == said.endpoints else endpoints
             self.changed_at = now
         self._publish(said._replace(endpoints=endpoints), stale=stale)
 

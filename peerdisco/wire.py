@@ -158,8 +158,8 @@ def _read_uniform(
     if ttl is None or end > len(reply):
         return None
     addresses = _layout(len(head), size, count).unpack_from(reply, start)
-    # One comparison of all heads: the addresses with that head between them must be the very bytes that came.
-    if reply[start:end] != head + head.join(addresses):
+    # All heads at once: the addresses with the first head between them must be the very bytes that came.
+    if not reply.startswith(head.join(addresses), start + len(head)):
         return None
     return frozenset(addresses), ttl, end
 

@@ -49,6 +49,8 @@ class Discovery:
         self._surroundings = surroundings
         self._own_ips = surroundings.own_ips(config)
         self._first: RecordType | None = _family_of(self._own_ips[0]) if self._own_ips else None
+        # A complete answer in which oneself was found leaves nothing to find out when it comes again.
+        self._settled: frozenset[bytes] | None = None
         self._last = NOTHING_YET
         self._no_cluster_ips: frozenset[bytes] = frozenset()
         self._silences = 0
@@ -66,8 +68,8 @@ class Discovery:
         """
         answer, taken, size = yield from self.find(self.service, samples)
         listed = answer.addresses
-        if answer.complete and self._are_the_same(listed):
-            return self._last._replace(ttl=answer.ttl) if answer.ttl != self._last.ttl else self._last
+        if answer.complete and listed is self._settled:
+            return self._last if answer.ttl == self._last.ttl else self._last._replace(ttl=answer.ttl)
         outside = self.config.networks.outside(listed)
         own = self.own_among(listed - outside if outside else listed)
         if not own:
@@ -76,7 +78,8 @@ class Discovery:
         listing = Listing(
             answer.outcome, others, min(own, default=None), answer.ttl, answer.complete, taken, held, outside
         )
-        self._last = listing if answer.complete and len(own) == 1 and not outside else NOTHING_YET
+        if own and answer.complete:
+            self._settled, self._last = listed, listing
         return listing
 
     def find(self, name: str, samples: int = 1) -> Finding:
@@ -137,11 +140,6 @@ class Discovery:
             taken += 1
             answer, size = merged, len(more.addresses) or len(more.targets)
         return answer, taken, size
-
-    def _are_the_same(self, listed: frozenset[bytes]) -> bool:
-        """Whether these are oneself and the others of the last complete answer, so that nothing is left to find out."""
-        own, others = self._last.own, self._last.endpoints
-        return own in listed and len(listed) == len(others) + 1 and others <= listed
 
     def _may_be_cluster_ip(self, addresses: frozenset[bytes]) -> bool:
         """Whether there is one address in a family, and no verdict on it yet; two are proof of a headless Service."""

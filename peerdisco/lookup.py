@@ -20,6 +20,7 @@ from peerdisco.models import Answer, Question
 MAX_ALIASES = 8
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
+_MOST_REMEMBERED = 256
 
 
 class Exchange(NamedTuple):
@@ -46,12 +47,14 @@ class Means(NamedTuple):
         random: makes a number from 0 to 1.
         new_id: makes the two random bytes of a message's id.
         needs_tcp: questions whose answers are known not to fit UDP, with the server that said so; kept up to date.
+        known: what each question was last answered with; kept up to date.
     """
 
     clock: Callable[[], float]
     random: Callable[[], float]
     new_id: Callable[[], bytes]
     needs_tcp: set[tuple[Nameserver, Question]]
+    known: dict[Question, frozenset[bytes]]
 
 
 class Lookup:
@@ -131,12 +134,13 @@ class Lookup:
             reply = yield self._exchange(server, transport, asked)
             if transport == "udp" and wire.is_truncated(reply):
                 was_cut = True
+                _make_room(needs_tcp)
                 needs_tcp.add(key)
                 transport = "tcp"
                 reply = yield self._exchange(server, transport, asked)
             if transport == "tcp" and len(reply) <= wire.UDP_PAYLOAD:
                 needs_tcp.discard(key)
-            return wire.read(asked, reply, question)
+            return self._read(asked, reply, question)
         except (OSError, wire.NoAnswer) as error:
             needs_tcp.discard(key)
             reason, detail = _diagnosis(error)
@@ -144,6 +148,14 @@ class Lookup:
                 reason = "truncated"
             self._attempts.append(Attempt(str(server), transport, reason, detail))
             return None
+
+    def _read(self, asked: bytes, reply: bytes, question: Question) -> Answer | wire.Alias:
+        known = self._means.known
+        said = wire.read(asked, reply, question, known.get(question, frozenset()))
+        if isinstance(said, Answer) and said.addresses:
+            _make_room(known)
+            known[question] = said.addresses
+        return said
 
     def _exchange(self, server: Nameserver, transport: str, asked: bytes) -> Exchange:
         """An exchange that waits no longer than there is time.
@@ -155,6 +167,12 @@ class Lookup:
         if left <= 0:
             raise self._failure()
         return Exchange(server, transport, asked, min(self._patience, left))
+
+
+def _make_room(memory: set[Any] | dict[Any, Any]) -> None:
+    """Forgets everything once it is too much: it only saves time, and is soon learnt again."""
+    if len(memory) > _MOST_REMEMBERED:
+        memory.clear()
 
 
 def _diagnosis(error: OSError | wire.NoAnswer) -> tuple[Reason, str]:

@@ -50,7 +50,6 @@ default_resolver: ContextVar[Resolver | AsyncResolver | None] = ContextVar("peer
 
 
 # What is known not to fit UDP, for all resolvers of the process: many live for a single question.
-_MOST_NEEDING_TCP = 1000
 _needs_tcp: set[tuple[Nameserver, Question]] = set()
 _new_id = partial(os.urandom, 2)
 
@@ -91,7 +90,7 @@ class DnsResolver:
         self._given = None if nameservers is None else parse_nameservers(nameservers)
         self._resolv_conf = os.fspath(resolv_conf) if resolv_conf else None
         self._machine = machine
-        self._means = Means(clock, rng, _new_id, _needs_tcp)
+        self._means = Means(clock, rng, _new_id, _needs_tcp, {})
         self._pool = Pool()
         if self._given is None:
             self._read_nameservers()
@@ -132,8 +131,6 @@ class DnsResolver:
         self.close()
 
     def _run(self, question: Question, timeout: float) -> Lookup:
-        if len(_needs_tcp) > _MOST_NEEDING_TCP:
-            _needs_tcp.clear()
         return Lookup(question, self._given or self._nameservers(question), timeout, self._means)
 
     def _nameservers(self, question: Question) -> tuple[Nameserver, ...]:

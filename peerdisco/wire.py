@@ -11,6 +11,7 @@ Laws of this module:
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ _HEADER = struct.Struct("!HHHHHH")
 _RECORD = struct.Struct("!HHIH")
 _POINTER_TO_QUESTION = b"\xc0\x0c"
 _LARGEST_TTL = 0x7FFFFFFF
+_NOBODY: frozenset[bytes] = frozenset()
 # Replies that may leave the question out: the server did not come so far as to read it.
 _BARE_RCODES = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
 
@@ -121,16 +123,22 @@ def is_truncated(reply: bytes) -> bool:
     return bool(reply[2] & (_TRUNCATED >> 8))
 
 
-def read(asked: bytes, reply: bytes, question: Question) -> Answer | Alias:
+def read(asked: bytes, reply: bytes, question: Question, known: frozenset[bytes] = _NOBODY) -> Answer | Alias:
     """What a reply that `fits` says.
+
+    Args:
+        asked: the message that it is the reply to.
+        reply: the bytes.
+        question: what was asked.
+        known: what was read last: where the addresses are still the same, they are that very set.
 
     Raises:
         NoAnswer: nothing that answers the question, or nothing that can be read.
     """
-    return _read_addresses(asked, reply, question) or _read_any(reply)
+    return _read_addresses(asked, reply, question, known) or _read_any(reply)
 
 
-def _read_addresses(asked: bytes, reply: bytes, question: Question) -> Answer | None:
+def _read_addresses(asked: bytes, reply: bytes, question: Question, known: frozenset[bytes] = _NOBODY) -> Answer | None:
     """Reads a plain list of addresses: no alias, no authority, nothing more but EDNS; else None."""
     size = _ADDRESS_SIZE.get(question.rtype)
     _, flags, questions, count, authority, additional = _HEADER.unpack_from(reply)
@@ -144,12 +152,14 @@ def _read_addresses(asked: bytes, reply: bytes, question: Question) -> Answer | 
     addresses, ttl, end = found
     if not (_is_plain_opt(reply[end:]) if additional else end == len(reply)):
         return None
-    return Answer(Outcome.FOUND, addresses, ttl, not flags & _TRUNCATED)
+    # Less work than to make a set of them and compare that: as many as are known, and none of those is missing.
+    is_known = len(known) == count and not known.difference(addresses)
+    return Answer(Outcome.FOUND, known if is_known else frozenset(addresses), ttl, not flags & _TRUNCATED)
 
 
 def _read_uniform(
     reply: bytes, start: int, count: int, size: int, name: bytes
-) -> tuple[frozenset[bytes], int, int] | None:
+) -> tuple[Sequence[bytes], int, int] | None:
     """Reads records that are alike up to their address, all at once."""
     owner = _POINTER_TO_QUESTION if reply.startswith(_POINTER_TO_QUESTION, start) else name
     head = reply[start : start + len(owner) + _RECORD.size]
@@ -161,7 +171,7 @@ def _read_uniform(
     # All heads at once: the addresses with the first head between them must be the very bytes that came.
     if not reply.startswith(head.join(addresses), start + len(head)):
         return None
-    return frozenset(addresses), ttl, end
+    return addresses, ttl, end
 
 
 @lru_cache(maxsize=8)
@@ -172,9 +182,9 @@ def _layout(head: int, size: int, count: int) -> struct.Struct:
 
 def _read_records(
     reply: bytes, start: int, count: int, size: int, name: bytes
-) -> tuple[frozenset[bytes], int, int] | None:
+) -> tuple[Sequence[bytes], int, int] | None:
     """Reads records one by one, as some have TTLs or owners written differently."""
-    addresses = set()
+    addresses = []
     least = _LARGEST_TTL
     position = start
     for _ in range(count):
@@ -185,8 +195,8 @@ def _read_records(
         if ttl is None or position > len(reply):
             return None
         least = min(least, ttl)
-        addresses.add(reply[data:position])
-    return frozenset(addresses), least, position
+        addresses.append(reply[data:position])
+    return addresses, least, position
 
 
 @lru_cache(maxsize=1024)

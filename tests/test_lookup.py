@@ -3,9 +3,24 @@
 import pytest
 from tenacity import Retrying
 
-from peerdisco import LookupFailed, Outcome
+from peerdisco import LookupFailed, Outcome, Question
 from peerdisco.lookup import Exchange
-from tests.rounds import FIRST, FOUND, SECOND, Bench, Server, absent, failing, listing, nonsense, replying, silent
+from tests.rounds import (
+    FIRST,
+    FOUND,
+    IPS,
+    NAME,
+    SECOND,
+    WEB,
+    Bench,
+    Server,
+    absent,
+    failing,
+    listing,
+    nonsense,
+    replying,
+    silent,
+)
 
 
 def test_the_first_server_answers() -> None:
@@ -36,6 +51,30 @@ def test_the_next_server_is_asked(bad: Server) -> None:
     first, second = (exchange.message for exchange in bench.sent)
     assert first[:2] != second[:2]
     assert first[2:] == second[2:]
+
+
+def test_the_same_addresses_are_the_same_set() -> None:
+    """An answer that repeats the last one, in any order, shares its set; one that differs does not."""
+    bench = Bench()
+    first = bench.round(listing)
+    again = bench.round(replying(*(f"{NAME} A {ip}" for ip in reversed(IPS))))
+    fewer = bench.round(replying(f"{NAME} A {IPS[0]}"))
+    assert bench.round(absent).addresses == frozenset()
+
+    assert again.addresses is first.addresses
+    assert bench.known == {WEB: fewer.addresses}
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """However many names are asked for, what is remembered of them stays small."""
+    bench = Bench()
+    for n in range(1000):
+        bench.known[Question(f"web-{n}.", "A")] = FOUND
+        bench.needs_tcp.add((FIRST, Question(f"web-{n}.", "A")))
+    bench.round(replying(cut=True), listing)
+
+    assert bench.known == {WEB: FOUND}
+    assert len(bench.needs_tcp) < 2
 
 
 @pytest.mark.parametrize("absence", [absent, replying(soa=True)])

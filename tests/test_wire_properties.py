@@ -161,6 +161,23 @@ def test_any_list(case: tuple[Question, bytes, bytes]) -> None:
     agree(asked, reply, question)
 
 
+@given(plain_lists(), st.data())
+def test_any_list_that_is_known(case: tuple[Question, bytes, bytes], data: st.DataObject) -> None:
+    """What was read before changes nothing in what is read, but for sharing the set where that is the same."""
+    question, asked, reply = case
+    plain = wire._read_addresses(asked, reply, question)
+    if plain is None:
+        return
+    some = st.sets(st.sampled_from(sorted(plain.addresses)))
+    others = st.sets(st.binary(min_size=SIZES[question.rtype], max_size=SIZES[question.rtype]), max_size=2)
+    known = data.draw(st.one_of(st.just(frozenset(plain.addresses)), some, others).map(frozenset))
+    said = wire.read(asked, reply, question, known)
+
+    assert plain == said
+    if int.from_bytes(reply[6:8]) == len(plain.addresses):  # no address comes twice
+        assert (said.addresses is known) is (known == plain.addresses)
+
+
 @settings(max_examples=50)
 @given(served())
 def test_any_list_of_a_cluster(case: tuple[Question, bytes, bytes]) -> None:

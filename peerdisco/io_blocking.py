@@ -47,17 +47,15 @@ def drive(
 
 def lookup(run: Lookup, pool: Pool) -> Answer:
     """Round after round, until a server answers or the time is up."""
-
-    def one_round() -> Answer:
-        return drive(run.round(), partial(exchange, pool), OSError)
-
+    perform = partial(exchange, pool)
     try:
-        return one_round()
+        return drive(run.round(), perform, OSError)
     except LookupFailed:
         if run.is_over:
             raise
     pool.sleep(run.wait())
-    return Retrying(sleep=pool.sleep, **run.retry_policy())(one_round)
+    again = Retrying(sleep=pool.sleep, **run.retry_policy())
+    return again(lambda: drive(run.round(), perform, OSError))
 
 
 def exchange(pool: Pool, wanted: Exchange) -> bytes:

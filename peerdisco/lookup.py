@@ -126,47 +126,35 @@ class Lookup:
 
     def _ask(self, server: Nameserver, question: Question) -> Generator[Exchange, bytes, Answer | wire.Alias | None]:
         """Asks one server; None where it gave no answer, and then there is an attempt more."""
-        needs_tcp, key = self._means.needs_tcp, (server, question)
+        _, _, _, needs_tcp, known = self._means
+        key = server, question
         asked = self._means.new_id() + wire.encode(question)[2:]
-        transport = "tcp" if key in needs_tcp else "udp"
-        was_cut = False
+        transports = ("tcp",) if key in needs_tcp else ("udp", "tcp")
         try:
-            reply = yield self._exchange(server, transport, asked)
-            if transport == "udp" and wire.is_truncated(reply):
-                was_cut = True
-                _make_room(needs_tcp)
-                needs_tcp.add(key)
-                transport = "tcp"
-                reply = yield self._exchange(server, transport, asked)
+            for transport in transports:
+                left = self._deadline - self._means.clock()
+                if left <= 0:
+                    raise self._failure()
+                reply = yield Exchange(server, transport, asked, min(self._patience, left))
+                if transport == "udp" and wire.is_truncated(reply):
+                    _make_room(needs_tcp)
+                    needs_tcp.add(key)
+                else:
+                    break
             if transport == "tcp" and len(reply) <= wire.UDP_PAYLOAD:
                 needs_tcp.discard(key)
-            return self._read(asked, reply, question)
+            said = wire.read(asked, reply, question, known.get(question, frozenset()))
         except (OSError, wire.NoAnswer) as error:
             needs_tcp.discard(key)
             reason, detail = _diagnosis(error)
-            if was_cut and isinstance(error, OSError):
+            if isinstance(error, OSError) and transport != transports[0]:
                 reason = "truncated"
             self._attempts.append(Attempt(str(server), transport, reason, detail))
             return None
-
-    def _read(self, asked: bytes, reply: bytes, question: Question) -> Answer | wire.Alias:
-        known = self._means.known
-        said = wire.read(asked, reply, question, known.get(question, frozenset()))
         if isinstance(said, Answer) and said.addresses:
             _make_room(known)
             known[question] = said.addresses
         return said
-
-    def _exchange(self, server: Nameserver, transport: str, asked: bytes) -> Exchange:
-        """An exchange that waits no longer than there is time.
-
-        Raises:
-            LookupFailed: there is none.
-        """
-        left = self._deadline - self._means.clock()
-        if left <= 0:
-            raise self._failure()
-        return Exchange(server, transport, asked, min(self._patience, left))
 
 
 def _make_room(memory: set[Any] | dict[Any, Any]) -> None:

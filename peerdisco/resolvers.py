@@ -110,13 +110,13 @@ class DnsResolver:
         Raises:
             LookupFailed: no server answered.
         """
-        return io_blocking.lookup(self._run(question, timeout), self._pool)
+        return io_blocking.lookup(Lookup(question, self._servers(question), timeout, self._means), self._pool)
 
     async def alookup(self, question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
         """Answers one question, as `lookup` does, without blocking the event loop."""
         from peerdisco import io_asyncio
 
-        return await io_asyncio.lookup(self._run(question, timeout), self._pool)
+        return await io_asyncio.lookup(Lookup(question, self._servers(question), timeout, self._means), self._pool)
 
     def close(self) -> None:
         """Closes its sockets. A lookup that is under way in another thread ends at once, in RuntimeError."""
@@ -130,12 +130,9 @@ class DnsResolver:
     ) -> None:
         self.close()
 
-    def _run(self, question: Question, timeout: float) -> Lookup:
-        return Lookup(question, self._given or self._nameservers(question), timeout, self._means)
-
-    def _nameservers(self, question: Question) -> tuple[Nameserver, ...]:
+    def _servers(self, question: Question) -> tuple[Nameserver, ...]:
         try:
-            return self._read_nameservers()
+            return self._given or self._read_nameservers()
         except ConfigError as error:  # it was there when this resolver was made, and may come back
             attempt = Attempt(str(error.value), "", "no_nameserver", error.problem.partition(";")[0])
             raise LookupFailed(question, "no_nameserver", (attempt,)) from error

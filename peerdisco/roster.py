@@ -83,7 +83,7 @@ class Roster:
         known = self.peers.listed.endpoints
         if listing.endpoints is known or listing.endpoints == known:
             self._forget_absences()
-            self._publish(Listing(listing.outcome, known, listing.own, listing.ttl, listing.complete))
+            self._publish(listing if listing.endpoints is known else listing._replace(endpoints=known))
         else:
             self._list(self._merged(known, listing), listing, now)
         # While some are missing, the answer that would confirm it is asked for early.

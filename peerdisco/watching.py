@@ -91,8 +91,10 @@ class Watch:
             return False
         before = self.roster.peers
         self.roster.expire(self.session.clock())
+        if self.roster.peers is before:
+            return False
         self._log_change(before)
-        return self.roster.peers is not before
+        return True
 
     def due_in(self) -> float:
         """Seconds until the next lookup; 0 where it is due."""
@@ -209,12 +211,11 @@ class Watch:
         self._next_at = now + self.roster.wait(now)
         log.debug("%s: lookup %d: %s", before.service, self._lookups, error or self.roster.peers)
         self._states.now(states)
-        self._log_change(before)
+        if before.listed is not self.roster.peers.listed:
+            self._log_change(before)
 
     def _log_change(self, before: PeerSet) -> None:
-        change = Change.between(before.listed, self.roster.peers)
-        if change is not None:
-            log.info("%s: %s", before.service, change)
+        log.info("%s: %s", before.service, Change.between(before.listed, self.roster.peers))
 
 
 def check_wait(count: object, timeout: object, stable_for: object) -> None:

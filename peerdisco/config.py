@@ -80,7 +80,7 @@ def parse_nameservers(value: str | Iterable[str] | Iterable[Nameserver]) -> tupl
     Raises:
         ConfigError: one is none, or there are none.
     """
-    if isinstance(value, tuple) and set(map(type, value)) == {Nameserver}:
+    if isinstance(value, tuple) and value and all(isinstance(item, Nameserver) for item in value):
         return value
     try:
         parsed = tuple(map(Nameserver.parse, _items(value)))

@@ -27,7 +27,10 @@ Ask: TypeAlias = tuple[Question, float]
 """A question, and the share of the time left that it may take."""
 
 Found: TypeAlias = tuple[Answer, int, int]
-"""What DNS said of one name: the union of all answers, how many those are, and how many records one of them has."""
+"""What DNS said of one name: the union of all answers, how many those are, and how many records one of them has.
+
+Of both families together that is twice the smaller number.
+"""
 
 Finding: TypeAlias = Generator[Ask, Answer, Found]
 
@@ -74,12 +77,19 @@ class Discovery:
         own = self.own_among(listed - outside if outside else listed)
         if not own:
             yield from self.check_headless(answer)
-        others, held = listed.difference(own, outside), max(0, size - len(outside))
         listing = Listing(
-            answer.outcome, others, min(own, default=None), answer.ttl, answer.complete, taken, held, outside
+            answer.outcome,
+            listed.difference(own, outside),
+            min(own, default=None),
+            answer.ttl,
+            answer.complete,
+            taken,
+            share_inside(size, listed, outside),
+            outside,
         )
-        if own and answer.complete:
-            self._settled, self._last = listed, listing
+        # A resolver of the user's may go on changing what it hands out, whatever the annotation says.
+        if own and answer.complete and isinstance(listed, frozenset):
+            self._last, self._settled = listing, listed
         return listing
 
     def find(self, name: str, samples: int = 1) -> Finding:
@@ -188,6 +198,11 @@ def _witness(question: Question) -> Generator[Ask, Answer, Answer]:
         return (yield question, _WITNESS_SHARE)
     except LookupFailed:
         return _SILENCE  # a witness that does not answer proves nothing, and fails nothing
+
+
+def share_inside(size: int, listed: frozenset[bytes], outside: frozenset[bytes]) -> int:
+    """How many of a sample's records are not left out: on average, since a cut answer is a random part of the whole."""
+    return size * (len(listed) - len(outside)) // max(1, len(listed))
 
 
 def _absolute(config: DiscoveryConfig, surroundings: Surroundings) -> str:

@@ -222,7 +222,7 @@ class OffCluster:
         return MACHINE.own_ips(config) if self._own_ips is None else self._own_ips
 
     def local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
-        """None but those that this object was told; else the machine's."""
+        """None, where this object was told one's own addresses; else the machine's."""
         return MACHINE.local_among(listed) if self._own_ips is None else frozenset()
 
 

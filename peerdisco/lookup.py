@@ -20,7 +20,8 @@ from peerdisco.models import Answer, Question
 MAX_ALIASES = 8
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
-_MOST_REMEMBERED = 256
+_MOST_NEEDING_TCP = 1000
+_MOST_KNOWN = 16
 
 
 class Exchange(NamedTuple):
@@ -40,14 +41,14 @@ class Exchange(NamedTuple):
 
 
 class Means(NamedTuple):
-    """What all lookups of a resolver share.
+    """What lookups go by, and learn for those that come after them.
 
     Attributes:
         clock: monotonic seconds.
         random: makes a number from 0 to 1.
         new_id: makes the two random bytes of a message's id.
         needs_tcp: questions whose answers are known not to fit UDP, with the server that said so; kept up to date.
-        known: what each question was last answered with; kept up to date.
+        known: the addresses that a question was last answered with; kept up to date.
     """
 
     clock: Callable[[], float]
@@ -126,41 +127,52 @@ class Lookup:
 
     def _ask(self, server: Nameserver, question: Question) -> Generator[Exchange, bytes, Answer | wire.Alias | None]:
         """Asks one server; None where it gave no answer, and then there is an attempt more."""
-        _, _, _, needs_tcp, known = self._means
-        key = server, question
-        asked = self._means.new_id() + wire.encode(question)[2:]
-        transports = ("tcp",) if key in needs_tcp else ("udp", "tcp")
+        means, key = self._means, (server, question)
+        asked = means.new_id() + wire.encode(question)[2:]
+        transport = "tcp" if key in means.needs_tcp else "udp"
+        was_cut = False
         try:
-            for transport in transports:
-                left = self._deadline - self._means.clock()
-                if left <= 0:
-                    raise self._failure()
-                reply = yield Exchange(server, transport, asked, min(self._patience, left))
-                if transport == "udp" and wire.is_truncated(reply):
-                    _make_room(needs_tcp)
-                    needs_tcp.add(key)
-                else:
-                    break
-            if transport == "tcp" and len(reply) <= wire.UDP_PAYLOAD:
-                needs_tcp.discard(key)
-            said = wire.read(asked, reply, question, known.get(question, frozenset()))
+            reply = yield self._exchange(server, transport, asked)
+            if transport == "udp" and wire.is_truncated(reply):
+                was_cut, transport = True, "tcp"
+                reply = yield self._exchange(server, transport, asked)
+            said = wire.read(asked, reply, question, means.known.get(question))
         except (OSError, wire.NoAnswer) as error:
-            needs_tcp.discard(key)
+            means.needs_tcp.discard(key)
             reason, detail = _diagnosis(error)
-            if isinstance(error, OSError) and transport != transports[0]:
+            if was_cut and isinstance(error, OSError):
                 reason = "truncated"
             self._attempts.append(Attempt(str(server), transport, reason, detail))
             return None
-        if isinstance(said, Answer) and said.addresses:
-            _make_room(known)
-            known[question] = said.addresses
+        if isinstance(said, Answer):
+            self._learn(key, said, needs_tcp=transport == "tcp" and not wire.fits_udp(asked, reply, said))
         return said
 
+    def _exchange(self, server: Nameserver, transport: str, asked: bytes) -> Exchange:
+        """An exchange that waits no longer than there is time.
 
-def _make_room(memory: set[Any] | dict[Any, Any]) -> None:
-    """Forgets everything once it is too much: it only saves time, and is soon learnt again."""
-    if len(memory) > _MOST_REMEMBERED:
-        memory.clear()
+        Raises:
+            LookupFailed: there is none.
+        """
+        left = self._deadline - self._means.clock()
+        if left <= 0:
+            raise self._failure()
+        return Exchange(server, transport, asked, min(self._patience, left))
+
+    def _learn(self, key: tuple[Nameserver, Question], answer: Answer, *, needs_tcp: bool) -> None:
+        """Remembers what saves the next lookup time; all of it is forgotten once it is too much."""
+        _, question = key
+        _, _, _, needing_tcp, known = self._means
+        if not needs_tcp:
+            needing_tcp.discard(key)
+        elif key not in needing_tcp:
+            if len(needing_tcp) >= _MOST_NEEDING_TCP:
+                needing_tcp.clear()
+            needing_tcp.add(key)
+        if answer.addresses and answer.addresses is not known.get(question):
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[question] = answer.addresses
 
 
 def _diagnosis(error: OSError | wire.NoAnswer) -> tuple[Reason, str]:

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable
 from peerdisco import names
 from peerdisco.addresses import dashed, text_of, undashed
 from peerdisco.config import DiscoveryConfig
-from peerdisco.discovery import Ask, Discovery
+from peerdisco.discovery import Ask, Discovery, share_inside
 from peerdisco.environment import Surroundings
 from peerdisco.errors import LookupFailed, NotHeadlessError
 from peerdisco.models import MOST_SAMPLES, Answer, Listing, Outcome, Question, Target
@@ -56,7 +56,7 @@ class NamedPortDiscovery(Discovery):
         self._known = frozenset(endpoint for endpoint in endpoints if endpoint[0] in listed) | remembered
         with_ports = {endpoint[0] for endpoint in self._known}
         complete = found.complete and listed <= with_ports
-        held = len(listed) if found.complete else max(0, held - len(self.config.networks.outside(listed)))
+        held = len(listed) if found.complete else share_inside(held, listed, self.config.networks.outside(listed))
         return self._listing(self._known, answer)._replace(complete=complete, sample_size=held)
 
     def _listing(self, endpoints: frozenset[_NamedEndpoint], answer: Answer) -> Listing:

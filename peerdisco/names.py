@@ -72,7 +72,6 @@ def port_name(key: str, text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=1024)
 def needs_namespace(service: str) -> bool:
     """Whether the reference leaves the namespace out."""
     return "." not in service

@@ -123,7 +123,7 @@ class PeerSet(Sequence[Peer]):
     Two are equal where they are of the same Service and list the same peers; how old they are does not count.
     """
 
-    __slots__ = ("_clock", "_looked_up", "_said", "_service", "_stale", "listed")
+    __slots__ = ("_clock", "_listed", "_looked_up", "_said", "_service", "_stale")
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class PeerSet(Sequence[Peer]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._service = service
-        self.listed = listed
+        self._listed = listed
         self._said = said
         self._stale = stale
         self._looked_up = looked_up
@@ -168,15 +168,20 @@ class PeerSet(Sequence[Peer]):
         return self._said.ttl
 
     @property
+    def listed(self) -> PeerList:
+        """The peers as they are kept: packed."""
+        return self._listed
+
+    @property
     def ips(self) -> tuple[str, ...]:
         """Every peer's address as text, in order."""
-        return self.listed.ips()
+        return self._listed.ips()
 
     @property
     def own(self) -> Peer | None:
         """Oneself, as DNS lists it; None where it does not, as before a Pod is ready."""
         own = self._said.own
-        return None if own is None else self.listed.peer(own)
+        return None if own is None else self._listed.peer(own)
 
     @property
     def self_listed(self) -> bool:
@@ -190,13 +195,15 @@ class PeerSet(Sequence[Peer]):
 
     def says_the_same(self, other: PeerSet) -> bool:
         """Whether it would be no news to who knows the other: the very same list, outcome and state."""
-        return self.listed is other.listed and self._stale is other._stale and self._said.outcome is other._said.outcome
+        return (
+            self._listed is other._listed and self._stale is other._stale and self._said.outcome is other._said.outcome
+        )
 
     def __len__(self) -> int:
-        return len(self.listed.endpoints)
+        return len(self._listed.endpoints)
 
     def __iter__(self) -> Iterator[Peer]:
-        return iter(self.listed.peers())
+        return iter(self._listed.peers())
 
     @overload
     def __getitem__(self, index: int) -> Peer: ...
@@ -204,17 +211,17 @@ class PeerSet(Sequence[Peer]):
     def __getitem__(self, index: slice) -> tuple[Peer, ...]: ...
     def __getitem__(self, index: int | slice) -> Peer | tuple[Peer, ...]:
         if isinstance(index, slice):
-            return tuple(map(self.listed.peer, self.listed.sorted()[index]))
-        return self.listed.peer(self.listed.sorted()[index])
+            return tuple(map(self._listed.peer, self._listed.sorted()[index]))
+        return self._listed.peer(self._listed.sorted()[index])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PeerSet):
             return NotImplemented
-        mine, theirs = self.listed, other.listed
+        mine, theirs = self._listed, other._listed
         return (self._service, mine.port, mine.endpoints) == (other._service, theirs.port, theirs.endpoints)
 
     def __hash__(self) -> int:
-        return hash((self._service, self.listed.port, self.listed.endpoints))
+        return hash((self._service, self._listed.port, self._listed.endpoints))
 
     def __repr__(self) -> str:
         shown = ", ".join(peer.netloc() for peer in self[:5]) + (", …" if len(self) > 5 else "")

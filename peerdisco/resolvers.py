@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -95,7 +95,7 @@ class DnsResolver:
         if self._given is None:
             self._read_nameservers()
 
-    @property
+    @cached_property
     def surroundings(self) -> Surroundings:
         """Where it looks from: this machine, with the resolv.conf that was given."""
         return self._machine if self._resolv_conf is None else self._machine.reading(self._resolv_conf)

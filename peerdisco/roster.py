@@ -39,9 +39,6 @@ class Roster:
 
     Attributes:
         peers: the list as it is now.
-        samples: how many answers the next lookup may ask for where none holds the whole list. The first lookup takes
-            what it needs. After that one is enough: evidence comes in at the same rate for each question whether they
-            are asked together or apart, and news comes sooner apart.
         failures: failed lookups in a row.
         changed_at: when the list last changed; infinitely long ago where it never has.
     """
@@ -61,10 +58,18 @@ class Roster:
         self._chance = 0.0
         self._chance_when_seen: dict[Endpoint, float] = {}
         self._pace = _FIRST_WAIT / 2
-        self.samples = MOST_SAMPLES
         self.failures = 0
         self.changed_at = -math.inf
         self.peers = PeerSet(service, PeerList(NOTHING_YET.endpoints, config.port_number), NOTHING_YET, clock=clock)
+
+    @property
+    def samples(self) -> int:
+        """How many answers the next lookup may ask for where none holds the whole list.
+
+        The first lookup takes what it needs. After that one is enough: evidence comes in at the same rate for each
+        question whether they are asked together or apart, and news comes sooner apart.
+        """
+        return MOST_SAMPLES if self._looked_up is None else 1
 
     def found(self, listing: Listing, now: float) -> None:
         """Takes in what a lookup brought.
@@ -76,7 +81,6 @@ class Roster:
         if listing.own is None and not listing.complete:
             listing = listing._replace(own=self._said.own)  # cut off, as anyone may be
         if self._looked_up is None:
-            self.samples = 1
             self.changed_at = now
         self._looked_up = now
         self.failures = 0

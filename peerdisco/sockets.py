@@ -11,6 +11,7 @@ import select
 import socket
 import time
 from collections import defaultdict
+from contextlib import suppress
 
 from peerdisco.config import Nameserver
 
@@ -90,9 +91,11 @@ class Pool:
         self._close_idle()
 
     def _close_idle(self) -> None:
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().close()
+        every, self._idle = self._idle, defaultdict(list)
+        for idle in tuple(every.values()):  # other threads may still take from these
+            with suppress(IndexError):
+                while True:
+                    idle.pop().close()
 
     def _forget_parent(self) -> None:
         # After a fork the sockets are the parent's too, so that its replies could land here.

@@ -34,7 +34,6 @@ LARGEST_MESSAGE = 65_535
 """Bytes that a message may have over TCP, after the two that say how many."""
 
 _RECURSION_DESIRED = 0x0100
-_TRUNCATED = 0x0200
 _OPT = struct.pack("!BHHIH", 0, 41, UDP_PAYLOAD, 0, 0)
 _TYPES = {"A": 1, "PTR": 12, "AAAA": 28, "SRV": 33}
 _ADDRESS_SIZE = {"A": 4, "AAAA": 16}
@@ -43,7 +42,6 @@ _HEADER = struct.Struct("!HHHHHH")
 _RECORD = struct.Struct("!HHIH")
 _POINTER_TO_QUESTION = b"\xc0\x0c"
 _LARGEST_TTL = 0x7FFFFFFF
-_NOBODY: frozenset[bytes] = frozenset()
 # Replies that may leave the question out: the server did not come so far as to read it.
 _BARE_RCODES = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
 
@@ -89,6 +87,14 @@ def fits(asked: bytes, reply: bytes) -> bool:
     return reply[4:6] == b"\0\1" and reply[_HEADER.size : end].lower() == asked[_HEADER.size : end]
 
 
+def fits_udp(asked: bytes, reply: bytes, answer: Answer) -> bool:
+    """Whether what came over TCP would fit UDP, too: names that are written out over TCP are compressed over UDP."""
+    if not answer.addresses or answer.canonical:
+        return len(reply) <= UDP_PAYLOAD
+    record = len(_POINTER_TO_QUESTION) + _RECORD.size + len(next(iter(answer.addresses)))
+    return len(asked) + record * len(answer.addresses) <= UDP_PAYLOAD
+
+
 def framed(message: bytes) -> bytes:
     """A message as TCP carries it (RFC 1035 section 4.2.2)."""
     return len(message).to_bytes(2) + message
@@ -120,10 +126,10 @@ class TcpReply:
 
 def is_truncated(reply: bytes) -> bool:
     """Whether the server could not fit all into this reply (the TC bit)."""
-    return bool(reply[2] & (_TRUNCATED >> 8))
+    return bool(reply[2] & 0x02)
 
 
-def read(asked: bytes, reply: bytes, question: Question, known: frozenset[bytes] = _NOBODY) -> Answer | Alias:
+def read(asked: bytes, reply: bytes, question: Question, known: frozenset[bytes] | None = None) -> Answer | Alias:
     """What a reply that `fits` says.
 
     Args:
@@ -138,7 +144,9 @@ def read(asked: bytes, reply: bytes, question: Question, known: frozenset[bytes]
     return _read_addresses(asked, reply, question, known) or _read_any(reply)
 
 
-def _read_addresses(asked: bytes, reply: bytes, question: Question, known: frozenset[bytes] = _NOBODY) -> Answer | None:
+def _read_addresses(
+    asked: bytes, reply: bytes, question: Question, known: frozenset[bytes] | None = None
+) -> Answer | None:
     """Reads a plain list of addresses: no alias, no authority, nothing more but EDNS; else None."""
     size = _ADDRESS_SIZE.get(question.rtype)
     _, flags, questions, count, authority, additional = _HEADER.unpack_from(reply)
@@ -150,11 +158,12 @@ def _read_addresses(asked: bytes, reply: bytes, question: Question, known: froze
     if found is None:
         return None
     addresses, ttl, end = found
-    if not (_is_plain_opt(reply[end:]) if additional else end == len(reply)):
+    if not (_is_plain_opt(reply, end) if additional else end == len(reply)):
         return None
     # Less work than to make a set of them and compare that: as many as are known, and none of those is missing.
-    is_known = len(known) == count and not known.difference(addresses)
-    return Answer(Outcome.FOUND, known if is_known else frozenset(addresses), ttl, not flags & _TRUNCATED)
+    if known is None or len(known) != count or known.difference(addresses):
+        known = frozenset(addresses)
+    return Answer(Outcome.FOUND, known, ttl, not is_truncated(reply))
 
 
 def _read_uniform(
@@ -199,7 +208,6 @@ def _read_records(
     return addresses, least, position
 
 
-@lru_cache(maxsize=1024)
 def _ttl_of(head: bytes, owner: bytes, size: int) -> int | None:
     """The TTL that a record's head gives; None where it is no head of an address record of that owner."""
     if len(head) != len(owner) + _RECORD.size or head[: len(owner)].lower() != owner:
@@ -213,10 +221,10 @@ def _ttl_of(head: bytes, owner: bytes, size: int) -> int | None:
 _ADDRESS_TYPES = {size: _TYPES[rtype] for rtype, size in _ADDRESS_SIZE.items()}
 
 
-@lru_cache(maxsize=64)
-def _is_plain_opt(rest: bytes) -> bool:
-    """Whether a reply ends in an EDNS record without options, extended rcode or version."""
-    return len(rest) == len(_OPT) and rest[:3] == _OPT[:3] and rest[5:7] == b"\0\0" and rest[9:] == b"\0\0"
+def _is_plain_opt(reply: bytes, start: int) -> bool:
+    """Whether the reply ends in an EDNS record without options, extended rcode or version."""
+    opt = reply[start:]
+    return len(opt) == len(_OPT) and opt[:3] == _OPT[:3] and opt[5:7] == b"\0\0" and opt[9:] == b"\0\0"
 
 
 def _read_any(reply: bytes) -> Answer | Alias:

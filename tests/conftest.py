@@ -1,6 +1,10 @@
 """What pytest must know before it collects anything."""
 
+from collections.abc import Iterator
+
 import pytest
+
+from peerdisco import resolvers
 
 
 # Here and not in tests/e2e: pytest reads options only from a conftest that it loads at start.
@@ -11,3 +15,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="build CoreDNS if need be, and fail the e2e tests where it can't be had",
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known_to_need_tcp() -> Iterator[None]:
+    """Forgets what the process has learnt of one test's server, lest the next one's have the same port."""
+    yield
+    resolvers._needs_tcp.clear()

@@ -128,6 +128,31 @@ def test_the_same_again() -> None:
     assert looked(everyone) == first
 
 
+def test_a_list_that_a_resolver_goes_on_changing() -> None:
+    """A resolver that hands out a set of its own, against the annotation, is still believed each time."""
+    pods = set(packed("10.0.0.1", "10.0.0.2"))
+    subject = discovery(own_ips="10.0.0.1")
+
+    def by(_: Question) -> Answer:
+        return Answer(Outcome.FOUND, pods)  # type: ignore[arg-type] # as a user might
+
+    answered(subject.look(), by)
+    pods |= packed("10.0.0.3")
+    assert listed(answered(subject.look(), by)[0]) == ["10.0.0.2", "10.0.0.3"]
+
+
+def test_both_families_of_which_much_is_left_out() -> None:
+    """What a sample holds on average is counted without what is left out, and is more than nothing."""
+    answers = {
+        "A": Answer(Outcome.FOUND, packed(*(f"10.0.0.{n}" for n in range(100)))),
+        "AAAA": Answer(Outcome.FOUND, packed(*(f"fd00::{n + 1:x}" for n in range(300))), complete=False),
+    }
+    subject = discovery(family="both", allowed_networks="10.0.0.0/8,fd00::/120")
+    listing, _ = answered(subject.look(1), lambda question: answers[question.rtype])
+
+    assert (listing.sample_size, len(listing.outside)) == (2 * 100 * 355 // 400, 45)
+
+
 @pytest.mark.parametrize(
     ("networks", "found", "outside"),
     [

@@ -6,7 +6,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from peerdisco import LookupFailed, Outcome, Question
+from peerdisco import LookupFailed, Outcome, Question, wire
 from peerdisco.addresses import pack_ip
 from peerdisco.config import Nameserver
 from peerdisco.lookup import MAX_ALIASES, Exchange
@@ -47,6 +47,31 @@ def test_tcp_is_forgotten() -> None:
 
     assert bench.path() == [(FIRST, "tcp")]
     assert set() == bench.needs_tcp
+
+
+@pytest.mark.parametrize(("pods", "remembered"), [(73, False), (74, True)])
+def test_tcp_is_forgotten_once_udp_would_do(pods: int, remembered: bool) -> None:
+    """Over UDP names are compressed, so that what is longer over TCP may still fit."""
+    bench = Bench(needs_tcp={(FIRST, WEB)})
+    message = dns.message.make_response(dns.message.from_wire(wire.encode(WEB)))
+    message.answer.append(dns.rrset.from_text(NAME, 30, "IN", "A", *(f"10.0.0.{n}" for n in range(pods))))
+    assert (len(message.to_wire(max_size=65535)) > wire.UDP_PAYLOAD) is remembered
+
+    def spelt_out(exchange: Exchange) -> bytes:
+        compressed = replying(*(f"{NAME} A 10.0.0.{n}" for n in range(pods)))(exchange)
+        return compressed.replace(b"\xc0\x0c", exchange.message[12 : -11 - 4])
+
+    bench.round(spelt_out)
+    assert ((FIRST, WEB) in bench.needs_tcp) is remembered
+
+
+def test_tcp_is_learnt_once_it_works() -> None:
+    """A server whose TCP does not answer is not asked over TCP at once."""
+    bench = Bench(FIRST)
+    with pytest.raises(LookupFailed):
+        bench.round(replying(cut=True), silent)
+
+    assert bench.needs_tcp == set()
 
 
 @pytest.mark.parametrize("failure", [silent, failing(ConnectionResetError("closed")), nonsense])

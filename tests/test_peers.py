@@ -154,6 +154,14 @@ def test_peers_are_ordered_by_address() -> None:
         assert Peer("10.0.0.1") < "10.0.0.2"
 
 
+@pytest.mark.parametrize("name", ["service", "outcome", "complete", "stale", "ttl", "listed", "ips", "own", "other"])
+def test_a_peer_set_is_immutable(name: str) -> None:
+    """What every reader of a watcher shares can't be changed by one of them."""
+    peers = discover_peers("svc", resolver=FakeResolver({"svc": ["10.0.0.1"]}))
+    with pytest.raises(AttributeError):
+        setattr(peers, name, ())
+
+
 def test_a_peer_is_a_value() -> None:
     """Peers are frozen, hashable, equal by content, and survive pickling."""
     peer = Peer("10.0.0.1", 80, "web-0")

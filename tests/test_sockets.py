@@ -14,7 +14,7 @@ import pytest
 
 from peerdisco import DnsResolver, LookupFailed, Outcome, Question
 from peerdisco.config import Nameserver
-from peerdisco.sockets import Pool
+from peerdisco.sockets import Channel, Pool
 from peerdisco.testing import LocalCluster
 from peerdisco.testing.cluster import Transport
 from tests.worlds import ips
@@ -30,6 +30,30 @@ def cluster() -> Iterator[LocalCluster]:
         cluster.headless("web", ips(3))
         cluster.headless("large", ips(200))
         yield cluster
+
+
+class Meddler(Channel):
+    """A socket during whose closing another thread takes one, over something not used before."""
+
+    pool: Pool
+
+    def close(self) -> None:
+        """Closes it."""
+        self.pool.take(Nameserver("127.0.0.1", 1000 + self.fileno()), "tcp")
+        super().close()
+
+
+def test_sockets_are_forgotten_while_others_are_taken() -> None:
+    """After a fork threads may take sockets while those of the parent are being closed."""
+    pool = Pool()
+    for transport in ("udp", "tcp", "udp"):
+        sock = Meddler(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.pool = pool
+        pool.keep(sock, Nameserver("127.0.0.1", 53), transport)
+    pool._pid -= 1
+
+    assert pool.take(Nameserver("127.0.0.1", 53), "udp") is None
+    pool.close()
 
 
 def wait_until_closed(resolver: DnsResolver, server: LocalCluster) -> None:

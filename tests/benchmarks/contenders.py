@@ -167,7 +167,7 @@ def _isolated(world: World) -> bool:
     return world.isolated
 
 
-RAW, RAW_KEPT = "raw sockets", "raw sockets, kept open"
+RAW, RAW_REMEMBERING, RAW_KEPT = "raw sockets", "raw sockets, TCP remembered", "raw sockets, kept open"
 DISCOVER, KEYWORDS, IPS, PEERS = "discover_peers", "… options as keywords", "… and .ips", "… and every Peer"
 OWN_UNKNOWN, ADISCOVER = "… own address found", "adiscover_peers"
 WATCHER, ASYNC_WATCHER = "PeerWatcher.refresh", "AsyncPeerWatcher.refresh"
@@ -176,6 +176,7 @@ AIODNS, GETADDRINFO, KUBERNETES = "aiodns", "getaddrinfo", "kubernetes client"
 
 CONTENDERS = (
     Contender(RAW, lambda world, pods: raw.Opened(world.server, full_name(pods)), _ips_of_raw),
+    Contender(RAW_REMEMBERING, lambda world, pods: raw.Remembering(world.server, full_name(pods)), _ips_of_raw),
     Contender(DISCOVER, _discover, _ips_of_peers),
     Contender(KEYWORDS, _keywords, _ips_of_peers),
     Contender(IPS, _reading_ips, tuple),

@@ -59,12 +59,30 @@ class Opened(_Closing):
     def __call__(self) -> bytes:
         """One lookup."""
         message = os.urandom(2) + self._question
+        reply = self._over_udp(message)
+        return self._over_tcp(message) if reply[2] & 2 else reply
+
+    def _over_udp(self, message: bytes) -> bytes:
         with _udp(self._server) as sock:
-            reply = _over_udp(sock, message)
-        if reply[2] & 2:
-            with _tcp(self._server) as sock:
-                reply = _over_tcp(sock, message)
-        return reply
+            return _over_udp(sock, message)
+
+    def _over_tcp(self, message: bytes) -> bytes:
+        with _tcp(self._server) as sock:
+            return _over_tcp(sock, message)
+
+
+class Remembering(Opened):
+    """Opens its sockets for each lookup, but remembers that TCP is needed."""
+
+    _needs_tcp = False
+
+    def __call__(self) -> bytes:
+        """One lookup."""
+        message = os.urandom(2) + self._question
+        if not self._needs_tcp:
+            reply = self._over_udp(message)
+            self._needs_tcp = bool(reply[2] & 2)
+        return self._over_tcp(message) if self._needs_tcp else reply
 
 
 class Kept(_Closing):

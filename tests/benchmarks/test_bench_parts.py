@@ -49,7 +49,7 @@ def test_replies_carry_the_id_of_the_question_and_are_shuffled() -> None:
 
 
 @pytest.mark.parametrize("pods", [3, 100])
-@pytest.mark.parametrize("kind", [raw.Opened, raw.Kept])
+@pytest.mark.parametrize("kind", [raw.Opened, raw.Remembering, raw.Kept])
 def test_raw_sockets_against_the_responder(kind: type[raw.Opened] | type[raw.Kept], pods: int) -> None:
     """The floor gets the whole list, from a responder in a process of its own, again and again."""
     with serving("responder", 0) as port, kind(("127.0.0.1", int(port)), full_name(pods)) as look:

@@ -84,7 +84,7 @@ class Discovery:
             answer.ttl,
             answer.complete,
             taken,
-            share_inside(size, listed, outside),
+            share_inside(size, listed, outside) if outside else size,
             outside,
         )
         # A resolver of the user's may go on changing what it hands out, whatever the annotation says.

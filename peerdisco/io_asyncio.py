@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying
 
 from peerdisco import wire
+from peerdisco.config import Nameserver
 from peerdisco.errors import LookupFailed
 from peerdisco.lookup import Exchange, Lookup
 from peerdisco.models import Answer
@@ -73,13 +75,19 @@ async def exchange(pool: Pool, wanted: Exchange) -> bytes:
                 reply = await _over_udp(sock, message, pool)
             else:
                 if is_new:
-                    await asyncio.get_running_loop().sock_connect(sock, server)
+                    await _connect(sock, server)
                 reply = await _over_tcp(sock, message, pool)
     except BaseException:
         sock.close()
         raise
     pool.keep(sock, server, transport)
     return reply
+
+
+async def _connect(sock: socket.socket, server: Nameserver) -> None:
+    # On one's own node a connection is there at once, as the second call finds, and the loop is not waited for.
+    if sock.connect_ex(server) and sock.connect_ex(server) not in (0, errno.EISCONN):
+        await asyncio.get_running_loop().sock_connect(sock, server)
 
 
 async def _over_udp(sock: socket.socket, message: bytes, pool: Pool) -> bytes:

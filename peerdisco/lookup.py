@@ -48,14 +48,14 @@ class Means(NamedTuple):
         random: makes a number from 0 to 1.
         new_id: makes the two random bytes of a message's id.
         needs_tcp: questions whose answers are known not to fit UDP, with the server that said so; kept up to date.
-        known: the addresses that a question was last answered with; kept up to date.
+        known: plain lists of addresses, as each question was last answered; kept up to date.
     """
 
     clock: Callable[[], float]
     random: Callable[[], float]
     new_id: Callable[[], bytes]
     needs_tcp: set[tuple[Nameserver, Question]]
-    known: dict[Question, frozenset[bytes]]
+    known: dict[Question, Answer]
 
 
 class Lookup:
@@ -136,7 +136,8 @@ class Lookup:
             if transport == "udp" and wire.is_truncated(reply):
                 was_cut, transport = True, "tcp"
                 reply = yield self._exchange(server, transport, asked)
-            said = wire.read(asked, reply, question, means.known.get(question))
+            known = means.known.get(question)
+            said = wire.read(asked, reply, question, known)
         except (OSError, wire.NoAnswer) as error:
             means.needs_tcp.discard(key)
             reason, detail = _diagnosis(error)
@@ -144,7 +145,7 @@ class Lookup:
                 reason = "truncated"
             self._attempts.append(Attempt(str(server), transport, reason, detail))
             return None
-        if isinstance(said, Answer):
+        if said is not known and isinstance(said, Answer):
             self._learn(key, said, needs_tcp=transport == "tcp" and not wire.fits_udp(asked, reply, said))
         return said
 
@@ -169,10 +170,10 @@ class Lookup:
             if len(needing_tcp) >= _MOST_NEEDING_TCP:
                 needing_tcp.clear()
             needing_tcp.add(key)
-        if answer.addresses and answer.addresses is not known.get(question):
-            if len(known) >= _MOST_KNOWN:
+        if answer.addresses and not answer.canonical:
+            if question not in known and len(known) >= _MOST_KNOWN:
                 known.clear()
-            known[question] = answer.addresses
+            known[question] = answer
 
 
 def _diagnosis(error: OSError | wire.NoAnswer) -> tuple[Reason, str]:

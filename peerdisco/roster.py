@@ -165,6 +165,8 @@ class Roster:
         return gone
 
     def _forget_absences(self) -> None:
+        if not self._lacked and not self._chance:
+            return
         self._lacked = {}
         self._chance = 0.0
         self._chance_when_seen = {}

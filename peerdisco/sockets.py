@@ -11,7 +11,6 @@ import select
 import socket
 import time
 from collections import defaultdict
-from contextlib import suppress
 
 from peerdisco.config import Nameserver
 
@@ -43,11 +42,7 @@ class Pool:
         if self._pid != os.getpid():
             self._forget_parent()
         idle = self._idle[server, transport]
-        while idle:
-            try:
-                sock = idle.pop()
-            except IndexError:  # another thread was faster
-                return None
+        while sock := _popped(idle):
             if transport == "udp" or not _has_something_to_read(sock):
                 return sock
             sock.close()  # the server has closed it; nothing else comes unasked
@@ -93,14 +88,20 @@ class Pool:
     def _close_idle(self) -> None:
         every, self._idle = self._idle, defaultdict(list)
         for idle in tuple(every.values()):  # other threads may still take from these
-            with suppress(IndexError):
-                while True:
-                    idle.pop().close()
+            while sock := _popped(idle):
+                sock.close()
 
     def _forget_parent(self) -> None:
         # After a fork the sockets are the parent's too, so that its replies could land here.
         self._close_idle()
         self._pid = os.getpid()
+
+
+def _popped(idle: list[Channel]) -> Channel | None:
+    try:
+        return idle.pop() if idle else None
+    except IndexError:  # another thread was faster
+        return None
 
 
 def _has_something_to_read(sock: socket.socket) -> bool:

@@ -129,14 +129,14 @@ def is_truncated(reply: bytes) -> bool:
     return bool(reply[2] & 0x02)
 
 
-def read(asked: bytes, reply: bytes, question: Question, known: frozenset[bytes] | None = None) -> Answer | Alias:
+def read(asked: bytes, reply: bytes, question: Question, known: Answer | None = None) -> Answer | Alias:
     """What a reply that `fits` says.
 
     Args:
         asked: the message that it is the reply to.
         reply: the bytes.
         question: what was asked.
-        known: what was read last: where the addresses are still the same, they are that very set.
+        known: what was read last: given back where nothing has changed, or at least its set of addresses.
 
     Raises:
         NoAnswer: nothing that answers the question, or nothing that can be read.
@@ -144,9 +144,7 @@ def read(asked: bytes, reply: bytes, question: Question, known: frozenset[bytes]
     return _read_addresses(asked, reply, question, known) or _read_any(reply)
 
 
-def _read_addresses(
-    asked: bytes, reply: bytes, question: Question, known: frozenset[bytes] | None = None
-) -> Answer | None:
+def _read_addresses(asked: bytes, reply: bytes, question: Question, known: Answer | None = None) -> Answer | None:
     """Reads a plain list of addresses: no alias, no authority, nothing more but EDNS; else None."""
     size = _ADDRESS_SIZE.get(question.rtype)
     _, flags, questions, count, authority, additional = _HEADER.unpack_from(reply)
@@ -161,9 +159,11 @@ def _read_addresses(
     if not (_is_plain_opt(reply, end) if additional else end == len(reply)):
         return None
     # Less work than to make a set of them and compare that: as many as are known, and none of those is missing.
-    if known is None or len(known) != count or known.difference(addresses):
-        known = frozenset(addresses)
-    return Answer(Outcome.FOUND, known, ttl, not is_truncated(reply))
+    if known is None or len(known.addresses) != count or known.addresses.difference(addresses):
+        return Answer(Outcome.FOUND, frozenset(addresses), ttl, not is_truncated(reply))
+    if known.ttl == ttl and known.complete is not is_truncated(reply):
+        return known
+    return Answer(Outcome.FOUND, known.addresses, ttl, not is_truncated(reply))
 
 
 def _read_uniform(

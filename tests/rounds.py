@@ -31,7 +31,7 @@ class Bench:
     ) -> None:
         self.clock = FakeClock()
         self.needs_tcp = set() if needs_tcp is None else needs_tcp
-        self.known: dict[Question, frozenset[bytes]] = {}
+        self.known: dict[Question, Answer] = {}
         self.sent: list[Exchange] = []
         means = Means(self.clock, lambda: 0.5, lambda: struct.pack("!H", len(self.sent)), self.needs_tcp, self.known)
         self.lookup = Lookup(WEB, servers or (FIRST, SECOND), timeout, means)

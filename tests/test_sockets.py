@@ -238,3 +238,44 @@ def test_few_sockets_are_kept(cluster: LocalCluster) -> None:
     pool.close()
     assert [sock for sock in opened if sock.fileno() != -1] == opened[1:2]
     opened[1].close()
+
+
+@pytest.fixture
+def unreachable() -> Iterator[DnsResolver]:
+    """A resolver that asks over TCP at once, where no connection comes about: the server's queue is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        server = Nameserver("127.0.0.1", listener.getsockname()[1])
+        for _ in range(2):
+            queued = stack.enter_context(socket.socket())
+            queued.setblocking(False)
+            queued.connect_ex(server)
+        resolver = stack.enter_context(DnsResolver(str(server)))
+        resolver._means.needs_tcp.add((server, LARGE))
+        yield resolver
+
+
+def test_a_connection_that_does_not_come_about(unreachable: DnsResolver) -> None:
+    """A connection is waited for no longer than there is time."""
+    begun = time.monotonic()
+    with pytest.raises(LookupFailed) as raised:
+        unreachable.lookup(LARGE, 0.3)
+
+    assert time.monotonic() - begun < 0.6
+    assert raised.value.attempts[0].transport == "tcp"
+    assert raised.value.attempts[0].reason == "timeout"
+
+
+async def test_a_connection_that_does_not_come_about_in_a_loop(unreachable: DnsResolver) -> None:
+    """Neither in asyncio, where the loop goes on meanwhile."""
+    lookup = asyncio.ensure_future(unreachable.alookup(LARGE, 0.3))
+    turns = 0
+    while not lookup.done():
+        await asyncio.sleep(0)
+        turns += 1
+    with pytest.raises(LookupFailed) as raised:
+        await lookup
+
+    assert turns > 10
+    assert raised.value.attempts[0].transport == "tcp"
+    assert raised.value.attempts[0].reason == "timeout"

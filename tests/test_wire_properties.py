@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peerdisco import Question, wire
+from peerdisco import Answer, Question, wire
 from peerdisco.testing.query import parse
 from peerdisco.testing.records import Reply, RRset, labels, packed
 from peerdisco.testing.render import render
@@ -163,19 +163,25 @@ def test_any_list(case: tuple[Question, bytes, bytes]) -> None:
 
 @given(plain_lists(), st.data())
 def test_any_list_that_is_known(case: tuple[Question, bytes, bytes], data: st.DataObject) -> None:
-    """What was read before changes nothing in what is read, but for sharing the set where that is the same."""
+    """What was read before changes nothing in what is read, but for sharing what is the same."""
     question, asked, reply = case
     plain = wire._read_addresses(asked, reply, question)
     if plain is None:
         return
     some = st.sets(st.sampled_from(sorted(plain.addresses)))
     others = st.sets(st.binary(min_size=SIZES[question.rtype], max_size=SIZES[question.rtype]), max_size=2)
-    known = data.draw(st.one_of(st.just(frozenset(plain.addresses)), some, others).map(frozenset))
+    known = plain._replace(
+        addresses=data.draw(st.one_of(st.just(frozenset(plain.addresses)), some, others).map(frozenset)),
+        ttl=data.draw(st.sampled_from([plain.ttl, 7])),
+        complete=data.draw(st.booleans()),
+    )
     said = wire.read(asked, reply, question, known)
 
     assert plain == said
     if int.from_bytes(reply[6:8]) == len(plain.addresses):  # no address comes twice
-        assert (said.addresses is known) is (known == plain.addresses)
+        assert (said is known) is (known == plain)
+        assert isinstance(said, Answer)
+        assert (said.addresses is known.addresses) is (known.addresses == plain.addresses)
 
 
 @settings(max_examples=50)

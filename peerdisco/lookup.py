@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tenacity import retry_if_exception_type
 
-from peerdisco import wire
+from peerdisco import names, wire
 from peerdisco.config import Nameserver
 from peerdisco.errors import Attempt, LookupFailed, Reason
 from peerdisco.models import Answer, Question
@@ -138,6 +138,9 @@ class Lookup:
                 reply = yield self._exchange(server, transport, asked)
             known = means.known.get(question)
             said = wire.read(asked, reply, question, known)
+            if isinstance(said, wire.Alias) and not names.is_name(said.name):
+                problem = f"points to {said.name!r}, which is no host's name"
+                raise wire.NoAnswer("malformed", problem)  # noqa: TRY301 - like any other reply that is of no use
         except (OSError, wire.NoAnswer) as error:
             means.needs_tcp.discard(key)
             reason, detail = _diagnosis(error)
@@ -145,7 +148,7 @@ class Lookup:
                 reason = "truncated"
             self._attempts.append(Attempt(str(server), transport, reason, detail))
             return None
-        if said is not known and isinstance(said, Answer):
+        if isinstance(said, Answer) and (was_cut or said is not known):
             self._learn(key, said, needs_tcp=transport == "tcp" and not wire.fits_udp(asked, reply, said))
         return said
 

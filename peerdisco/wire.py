@@ -23,7 +23,6 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from peerdisco import names
 from peerdisco.errors import Reason
 from peerdisco.models import Answer, Outcome, Question, Target
 
@@ -252,8 +251,6 @@ def _read_any(reply: bytes) -> Answer | Alias:
         raise NoAnswer("truncated", "cut off every record")
     if is_authority or not canonical:
         return Answer(Outcome.NODATA, ttl=ttl, canonical=canonical)
-    if not names.is_name(canonical):
-        raise NoAnswer("malformed", f"points to {canonical!r}, which is no host's name")
     return Alias(canonical)
 
 

@@ -65,6 +65,17 @@ def test_tcp_is_forgotten_once_udp_would_do(pods: int, remembered: bool) -> None
     assert ((FIRST, WEB) in bench.needs_tcp) is remembered
 
 
+def test_tcp_is_learnt_of_each_server() -> None:
+    """Also where another server has said the same before."""
+    large = replying(*(f"{NAME} A 10.0.1.{n}" for n in range(100)))
+    bench = Bench()
+    first = bench.round(replying(cut=True), large)
+    assert bench.round(silent, replying(cut=True), large) is first
+
+    assert bench.path()[2:] == [(FIRST, "tcp"), (SECOND, "udp"), (SECOND, "tcp")]
+    assert bench.needs_tcp == {(SECOND, WEB)}
+
+
 def test_tcp_is_learnt_once_it_works() -> None:
     """A server whose TCP does not answer is not asked over TCP at once."""
     bench = Bench(FIRST)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from peerdisco import ConfigError, DiscoveryConfig
+from peerdisco import ConfigError, DiscoveryConfig, DnsResolver
 from peerdisco.addresses import pack_ip
 from peerdisco.discovery import Discovery
 from peerdisco.environment import Machine, OffCluster
@@ -196,6 +196,15 @@ def test_own_is_remembered(tmp_path: Path, proc_net: Path) -> None:
     clock.advance(3600.0)
 
     assert here.local_among(LISTED) == OWN
+
+
+def test_own_is_remembered_by_a_resolver(tmp_path: Path, proc_net: Path) -> None:
+    """Also where the resolver has a resolv.conf of its own."""
+    (tmp_path / "resolv.conf").write_text("nameserver 10.96.0.10\n")
+    with DnsResolver(resolv_conf=tmp_path / "resolv.conf", machine=machine(tmp_path)) as resolver:
+        assert resolver.surroundings.local_among(LISTED) == OWN
+        shutil.rmtree(proc_net)
+        assert resolver.surroundings.local_among(LISTED) == OWN
 
 
 def test_own_is_looked_for_again(tmp_path: Path, proc_net: Path) -> None:

@@ -49,17 +49,16 @@ def text_of(packed: bytes) -> str:
 
 def texts_of(packed: Sequence[bytes]) -> tuple[str, ...]:
     """Packed addresses as text."""
-    if size_of(packed) != IPV4_BYTES:
-        return tuple(map(text_of, packed))
-    # A third faster than inet_ntoa.
     text = _OCTETS
-    return tuple([f"{text[a]}.{text[b]}.{text[c]}.{text[d]}" for a, b, c, d in packed])
+    try:  # a third faster than inet_ntoa
+        return tuple([f"{text[a]}.{text[b]}.{text[c]}.{text[d]}" for a, b, c, d in packed])
+    except ValueError:  # IPv6 is among them
+        return tuple(map(text_of, packed))
 
 
-def size_of(packed: Sequence[bytes]) -> int:
-    """The bytes that each address has; 0 where they are of both families, or there are none."""
-    size = len(packed[0]) if packed else 0
-    return size if size * len(packed) == len(b"".join(packed)) else 0
+def are_of_one_family(packed: Sequence[bytes]) -> bool:
+    """Whether all addresses have the same size."""
+    return not packed or len(packed[0]) * len(packed) == len(b"".join(packed))
 
 
 def reverse_name(packed: bytes) -> str:

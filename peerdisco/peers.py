@@ -12,7 +12,7 @@ from functools import total_ordering
 from ipaddress import ip_address
 from typing import cast, overload
 
-from peerdisco.addresses import size_of, text_of, texts_of
+from peerdisco.addresses import are_of_one_family, text_of, texts_of
 from peerdisco.models import Endpoint, Endpoints, Listing, Outcome, address_of
 
 
@@ -79,7 +79,7 @@ class PeerList:
         if self._sorted is None:
             # Families are sorted apart, since bytes of different length do not compare as addresses do.
             in_order = sorted(self.endpoints)
-            if not size_of(_addresses(in_order)):
+            if not are_of_one_family(_addresses(in_order)):
                 in_order.sort(key=lambda endpoint: len(address_of(endpoint)))
             self._sorted = in_order  # last, since other threads may look
         return self._sorted

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying
 
-from peerdisco import wire
+from peerdisco import messages
 from peerdisco.config import Nameserver
 from peerdisco.errors import LookupFailed
 from peerdisco.lookup import Exchange, Lookup
@@ -93,16 +93,16 @@ async def _connect(sock: socket.socket, server: Nameserver) -> None:
 async def _over_udp(sock: socket.socket, message: bytes, pool: Pool) -> bytes:
     loop = asyncio.get_running_loop()
     sock.send(message)
-    while not wire.fits(message, reply := await loop.sock_recv(sock, wire.LARGEST_MESSAGE + 2)):
+    while not messages.fits(message, reply := await loop.sock_recv(sock, messages.LARGEST_MESSAGE + 2)):
         await _yield(pool)
     return reply
 
 
 async def _over_tcp(sock: socket.socket, message: bytes, pool: Pool) -> bytes:
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(sock, wire.framed(message))
-    incoming = wire.TcpReply(message)
-    while (reply := incoming.feed(await loop.sock_recv(sock, wire.LARGEST_MESSAGE + 2))) is None:
+    await loop.sock_sendall(sock, messages.framed(message))
+    incoming = messages.TcpReply(message)
+    while (reply := incoming.feed(await loop.sock_recv(sock, messages.LARGEST_MESSAGE + 2))) is None:
         await _yield(pool)
     return reply
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from tenacity import Retrying
 
-from peerdisco import wire
+from peerdisco import messages
 from peerdisco.config import Nameserver
 from peerdisco.errors import LookupFailed
 from peerdisco.lookup import Exchange, Lookup
@@ -86,14 +86,14 @@ def exchange(pool: Pool, wanted: Exchange) -> bytes:
 
 def _over_udp(sock: socket.socket, message: bytes, deadline: float, pool: Pool) -> bytes:
     sock.send(message)
-    while not wire.fits(message, reply := _receive(sock, deadline, pool)):
+    while not messages.fits(message, reply := _receive(sock, deadline, pool)):
         continue
     return reply
 
 
 def _over_tcp(sock: socket.socket, message: bytes, deadline: float, pool: Pool) -> bytes:
-    sock.sendall(wire.framed(message))
-    incoming = wire.TcpReply(message)
+    sock.sendall(messages.framed(message))
+    incoming = messages.TcpReply(message)
     while (reply := incoming.feed(_receive(sock, deadline, pool))) is None:
         continue
     return reply
@@ -116,7 +116,7 @@ def _receive(sock: socket.socket, deadline: float, pool: Pool) -> bytes:
     while True:
         sock.settimeout(_slice(deadline, pool))
         try:
-            return sock.recv(wire.LARGEST_MESSAGE + 2)
+            return sock.recv(messages.LARGEST_MESSAGE + 2)
         except TimeoutError:
             continue
 

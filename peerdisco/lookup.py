@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tenacity import retry_if_exception_type
 
-from peerdisco import names, wire
+from peerdisco import messages, names, wire
 from peerdisco.config import Nameserver
 from peerdisco.errors import Attempt, LookupFailed, Reason
 from peerdisco.models import Answer, Question
@@ -128,12 +128,12 @@ class Lookup:
     def _ask(self, server: Nameserver, question: Question) -> Generator[Exchange, bytes, Answer | wire.Alias | None]:
         """Asks one server; None where it gave no answer, and then there is an attempt more."""
         means, key = self._means, (server, question)
-        asked = means.new_id() + wire.encode(question)[2:]
+        asked = means.new_id() + messages.encode(question)[2:]
         transport = "tcp" if key in means.needs_tcp else "udp"
         was_cut = False
         try:
             reply = yield self._exchange(server, transport, asked)
-            if transport == "udp" and wire.is_truncated(reply):
+            if transport == "udp" and messages.is_truncated(reply):
                 was_cut, transport = True, "tcp"
                 reply = yield self._exchange(server, transport, asked)
             known = means.known.get(question)

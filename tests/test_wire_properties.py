@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peerdisco import Answer, Question, wire
+from peerdisco import Answer, Question, messages, wire
 from peerdisco.testing.query import parse
 from peerdisco.testing.records import Reply, RRset, labels, packed
 from peerdisco.testing.render import render
@@ -24,7 +24,7 @@ SIZES = {"A": 4, "AAAA": 16}
 
 def agree(asked: bytes, reply: bytes, question: Question) -> bool:
     """Checks that the fast reader says nothing, or what the other one says; True where it said something."""
-    if not wire.fits(asked, reply):
+    if not messages.fits(asked, reply):
         return False
     fast = wire._read_addresses(asked, reply, question)
     try:
@@ -43,7 +43,7 @@ def agree(asked: bytes, reply: bytes, question: Question) -> bool:
 def asked_questions(draw: st.DrawFn) -> tuple[Question, bytes]:
     """A question for addresses, and its bytes."""
     question = Question(draw(st.sampled_from(NAMES)), draw(st.sampled_from(["A", "AAAA"])))
-    return question, draw(st.binary(min_size=2, max_size=2)) + wire.encode(question)[2:]
+    return question, draw(st.binary(min_size=2, max_size=2)) + messages.encode(question)[2:]
 
 
 @st.composite
@@ -65,7 +65,7 @@ def record_sets(draw: st.DrawFn, owner: str) -> dns.rrset.RRset:
 
 
 @st.composite
-def messages(draw: st.DrawFn) -> tuple[Question, bytes, bytes]:
+def any_replies(draw: st.DrawFn) -> tuple[Question, bytes, bytes]:
     """A question, its bytes, and a reply with any records in any section."""
     question, asked = draw(asked_questions())
     message = dns.message.make_response(dns.message.from_wire(asked))
@@ -122,7 +122,7 @@ def served(draw: st.DrawFn) -> tuple[Question, bytes, bytes]:
 def mutated(draw: st.DrawFn) -> tuple[Question, bytes, bytes]:
     """A question, its bytes, and a reply of which a few bytes have been changed, cut off or put in."""
     recorded = st.sampled_from(list(CORPUS.values())).map(lambda item: (item.question, item.asked, item.reply))
-    question, asked, reply = draw(st.one_of(recorded, plain_lists(), messages()))
+    question, asked, reply = draw(st.one_of(recorded, plain_lists(), any_replies()))
     changed = bytearray(reply)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(2, max(2, len(changed) - 1)))
@@ -146,7 +146,7 @@ def test_recorded(recorded: Recorded) -> None:
     assert plain is agree(recorded.asked, recorded.reply, recorded.question)
 
 
-@given(messages())
+@given(any_replies())
 def test_any_message(case: tuple[Question, bytes, bytes]) -> None:
     """Both agree on any message that is well-formed: aliases, authority, mixed types, cut or not."""
     question, asked, reply = case

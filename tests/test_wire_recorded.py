@@ -2,7 +2,7 @@
 
 import pytest
 
-from peerdisco import Answer, Outcome, wire
+from peerdisco import Answer, Outcome, messages, wire
 from peerdisco.addresses import pack_ip
 from peerdisco.models import Target
 from tests.recorded import CORPUS
@@ -16,7 +16,7 @@ def pods(*numbers: int) -> frozenset[bytes]:
 def said(case: str) -> Answer:
     """What a recorded reply means."""
     question, asked, reply = CORPUS[case]
-    assert wire.fits(asked, reply)
+    assert messages.fits(asked, reply)
     answer = wire.read(asked, reply, question)
     assert isinstance(answer, Answer)
     return answer

@@ -72,7 +72,7 @@ def run(asked: World, loop: asyncio.AbstractEventLoop, *, quick: bool) -> Result
         race(runners, 3 if quick else 30, least=3 if quick else 7)
         results = _noted(results, runners, pods, calls=5 if quick else 20)
     _say("processes")
-    return results._replace(processes=measure(asked, pods=1000, seconds=5 if quick else 20, runs=5 if quick else 15))
+    return results._replace(processes=measure(asked, pods=1000, lookups=5 if quick else 20, runs=5 if quick else 15))
 
 
 def _noted(results: Results, runners: Sequence[Runner], pods: int, calls: int) -> Results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,10 +13,22 @@ import dns.asyncresolver
 import dns.message
 import dns.resolver
 
-from peerdisco import AsyncPeerWatcher, DiscoveryConfig, PeerSet, PeerWatcher, adiscover_peers, discover_peers
-from peerdisco.wire import UDP_PAYLOAD
+from peerdisco import (
+    Answer,
+    AsyncPeerWatcher,
+    DiscoveryConfig,
+    DnsResolver,
+    PeerSet,
+    PeerWatcher,
+    Question,
+    adiscover_peers,
+    discover_peers,
+)
+from peerdisco.messages import UDP_PAYLOAD
 from tests.benchmarks import raw
 from tests.benchmarks.replies import DOMAIN, NAMESPACE, OWN, full_name, service
+
+_LONGEST_WAIT = 10.0
 
 
 class World(NamedTuple):
@@ -105,9 +118,33 @@ def _async_watcher(world: World, pods: int) -> Call:
     return AsyncPeerWatcher(_config(world, pods)).refresh
 
 
-def idle_watcher(world: World, pods: int) -> PeerWatcher:
+class CountingResolver(DnsResolver):
+    """A resolver whose lookups can be waited for."""
+
+    def __init__(self, nameserver: str) -> None:
+        super().__init__(nameserver)
+        self._looked_up = threading.Semaphore(0)
+
+    def lookup(self, question: Question, timeout: float) -> Answer:
+        """Answers one question."""
+        answer = super().lookup(question, timeout)
+        self._looked_up.release()
+        return answer
+
+    def wait(self, lookups: int) -> None:
+        """Returns after so many more lookups.
+
+        Raises:
+            TimeoutError: one does not come.
+        """
+        for _ in range(lookups):
+            if not self._looked_up.acquire(timeout=_LONGEST_WAIT):
+                raise TimeoutError(f"no lookup in {_LONGEST_WAIT} s")
+
+
+def idle_watcher(world: World, pods: int, resolver: DnsResolver) -> PeerWatcher:
     """A watcher that looks every second."""
-    return PeerWatcher(_config(world, pods, refresh=1.0))
+    return PeerWatcher(_config(world, pods, refresh=1.0), resolver=resolver)
 
 
 def _dnspython(world: World, pods: int) -> Call:

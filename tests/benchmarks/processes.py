@@ -38,13 +38,14 @@ except FileNotFoundError:  # not Linux
 """
 _IDLE = """
 import sys, time
-from tests.benchmarks.contenders import World, idle_watcher
-with idle_watcher(World((sys.argv[1], int(sys.argv[2])), {}, False), int(sys.argv[3])) as watcher:
-    watcher.wait_for(int(sys.argv[3]) - 1, timeout=10)
-    time.sleep(3)
+from tests.benchmarks.contenders import CountingResolver, World, idle_watcher
+resolver = CountingResolver(f"{sys.argv[1]}:{sys.argv[2]}")
+with idle_watcher(World((sys.argv[1], int(sys.argv[2])), {}, False), int(sys.argv[3]), resolver) as watcher:
+    resolver.wait(5)
     cpu, clock = time.process_time(), time.monotonic()
-    time.sleep(float(sys.argv[4]))
+    resolver.wait(int(sys.argv[4]))
     print((time.process_time() - cpu) / (time.monotonic() - clock))
+    assert len(watcher.peers) == int(sys.argv[3]) - 1
 """
 
 
@@ -74,14 +75,14 @@ class Processes(NamedTuple):
         return Spread(ours.median / theirs.median, ours.calm / theirs.calm)
 
 
-def measure(world: World, *, pods: int, seconds: float, runs: int) -> Processes:
+def measure(world: World, *, pods: int, lookups: int, runs: int) -> Processes:
     """Measures by turns, each time in a fresh interpreter; what is imported is compiled already, as pip leaves it."""
     scripts = (IMPORT_OURS, IMPORT_THEIRS)
     with tempfile.TemporaryDirectory() as compiled:
         timed = [[_run(_TIMED, script, compiled=compiled) for script in scripts] for _ in range(runs + 1)][1:]
         empty, with_ours, with_theirs = (_run(_HELD, script, compiled=compiled) for script in ("", *scripts))
     ours, theirs = map(Spread.of, zip(*timed, strict=True))
-    idle = _run(_IDLE, *map(str, (*world.server, pods, seconds)))
+    idle = _run(_IDLE, *map(str, (*world.server, pods, lookups)))
     return Processes(ours, theirs, empty, with_ours, with_theirs, idle)
 
 

@@ -89,15 +89,27 @@ class CoreDNS:
         with self._process.stdin as stdin:
             stdin.write(self._corefile.encode())
         try:
-            _poll(self._ready, "CoreDNS is not ready")
-        except BaseException as error:
-            error.add_note(self.log)
+            self.wait_until(self._ready, "CoreDNS is not ready")
+        except BaseException:
             self.kill()
             raise
 
+    def wait_until(self, condition: Callable[[], bool], otherwise: str) -> None:
+        """Block until something holds of CoreDNS, which tells nobody but of its end: that is waited for in between.
+
+        Raises:
+            TimeoutError: It does not come to hold.
+            RuntimeError: CoreDNS has ended.
+        """
+        deadline, pause = time.monotonic() + DEADLINE, 0.002
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{otherwise}:\n{self.log}")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                raise RuntimeError(f"CoreDNS has ended with {self._process.wait(pause)}:\n{self.log}")
+            pause = min(pause * 1.3, 0.05)
+
     def _ready(self) -> bool:
-        if self._process.poll() is not None:
-            raise RuntimeError(f"CoreDNS has ended with {self._process.returncode}")
         return _answers(self.port) and (not self._synced or _is_ready(self._ready_port))
 
 
@@ -134,15 +146,6 @@ def _free_ports() -> Iterator[int]:
             yield port
 
 
-def _poll(condition: Callable[[], bool], otherwise: str) -> None:
-    deadline, pause = time.monotonic() + DEADLINE, 0.002
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(otherwise)
-        time.sleep(pause)
-        pause = min(pause * 1.3, 0.05)
-
-
 # -- knowing that a change has arrived --
 
 _markers = itertools.count()
@@ -165,9 +168,5 @@ def settled(coredns: CoreDNS, api: ApiServer, *, zone: str = "cluster.local") ->
         reply = dns.query.udp(question, HOST, port=coredns.port, timeout=DEADLINE)
         return bool(reply.answer)
 
-    try:
-        _poll(seen, f"CoreDNS has not seen {namespace}")
-    except BaseException as error:
-        error.add_note(coredns.log)
-        raise
+    coredns.wait_until(seen, f"CoreDNS has not seen {namespace}")
     api.delete("marker", namespace=namespace)

@@ -28,7 +28,9 @@ TYPES = {"A": 1, "PTR": 12, "AAAA": 28, "SRV": 33}
 HEADER = struct.Struct("!HHHHHH")
 """Id, flags, and the numbers of records in each of the four sections."""
 
-_IN = 1
+IN = 1
+"""The class of every record (RFC 1035 section 3.2.4)."""
+
 # Replies that may leave the question out: the server did not come so far as to read it.
 _BARE_RCODES = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
 
@@ -38,7 +40,7 @@ def encode(question: Question) -> bytes:
     """The bytes of a question, with id 0; EDNS announces room for `UDP_PAYLOAD` bytes."""
     chain = question.name.removesuffix(".").split(".")
     name = b"".join(bytes((len(label),)) + label.encode("ascii") for label in chain) + b"\0"
-    return HEADER.pack(0, _RECURSION_DESIRED, 1, 0, 0, 1) + name + struct.pack("!HH", TYPES[question.rtype], _IN) + OPT
+    return HEADER.pack(0, _RECURSION_DESIRED, 1, 0, 0, 1) + name + struct.pack("!HH", TYPES[question.rtype], IN) + OPT
 
 
 def fits(asked: bytes, reply: bytes) -> bool:

@@ -24,11 +24,10 @@ import dns.rdatatype
 import dns.rrset
 
 from peerdisco.errors import Reason
-from peerdisco.messages import HEADER, OPT, TYPES, UDP_PAYLOAD, is_truncated
+from peerdisco.messages import HEADER, IN, OPT, TYPES, UDP_PAYLOAD, is_truncated
 from peerdisco.models import Answer, Outcome, Question, Target
 
 _ADDRESS_SIZE = {"A": 4, "AAAA": 16}
-_IN = 1
 _RECORD = struct.Struct("!HHIH")
 _POINTER_TO_QUESTION = b"\xc0\x0c"
 _LARGEST_TTL = 0x7FFFFFFF
@@ -146,7 +145,7 @@ def _ttl_of(head: bytes, owner: bytes, size: int) -> int | None:
     if len(head) != len(owner) + _RECORD.size or head[: len(owner)].lower() != owner:
         return None
     rtype, rclass, ttl, length = _RECORD.unpack_from(head, len(owner))
-    if rtype != _ADDRESS_TYPES[size] or rclass != _IN or length != size or ttl > _LARGEST_TTL:
+    if rtype != _ADDRESS_TYPES[size] or rclass != IN or length != size or ttl > _LARGEST_TTL:
         return None
     return int(ttl)
 

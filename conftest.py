@@ -20,8 +20,8 @@ from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
 from peerdisco import DnsResolver
-from peerdisco.addresses import pack_ips
-from peerdisco.environment import OffCluster
+from peerdisco._core.addresses import pack_ips
+from peerdisco.environment import StaticEnvironment
 from peerdisco.resolvers import default_resolver
 from peerdisco.testing import LocalCluster, Pod
 
@@ -37,7 +37,7 @@ def story() -> Iterator[LocalCluster]:
         cluster.headless("test-cs-svc", PODS, ports={"http": 80})
         cluster.headless("web", [Pod(ip, f"web-{n}") for n, ip in enumerate(PODS)], ports={"http": 80})
         cluster.cluster_ip("test-cs-svc-head", "200.68.238.114")
-        resolver.surroundings = OffCluster(pack_ips(OWN))
+        resolver.environment = StaticEnvironment(pack_ips(OWN))
         token = default_resolver.set(resolver)
         try:
             yield cluster

@@ -11,9 +11,9 @@ for peer in discover_peers("test-cs-svc"):  # everyone but me, right now
 from typing import TYPE_CHECKING
 
 from peerdisco._version import __version__
+from peerdisco.answers import Answer, Outcome, Question, SrvTarget
 from peerdisco.config import DiscoveryConfig
 from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDiscoError, PeersNotReady
-from peerdisco.models import Answer, Outcome, Question, Target
 from peerdisco.peers import Change, Peer, PeerSet, Status
 from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, StaticResolver
 from peerdisco.sync import PeerWatcher, discover_peers
@@ -39,9 +39,9 @@ __all__ = [
     "PeersNotReady",
     "Question",
     "Resolver",
+    "SrvTarget",
     "StaticResolver",
     "Status",
-    "Target",
     "__version__",
     "adiscover_peers",
     "discover_peers",

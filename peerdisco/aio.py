@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Self, Unpack
 
+from peerdisco._core.listing import MOST_SAMPLES, Listing
+from peerdisco._core.watcher import Callback, ChangeCursor, WatcherState, check_wait
+from peerdisco._dns.asynchronous import drive
+from peerdisco._service import ServiceLookup
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.errors import LookupFailed
-from peerdisco.io_asyncio import drive
-from peerdisco.models import MOST_SAMPLES, Listing
 from peerdisco.peers import Change, PeerSet, Status
 from peerdisco.resolvers import AsyncResolver
-from peerdisco.session import Session
-from peerdisco.watching import Callback, Reader, Watch, check_wait
 
 
 async def adiscover_peers(
@@ -27,16 +27,16 @@ async def adiscover_peers(
 
     The twin of `peerdisco.discover_peers`: same arguments, same result, same errors.
     """
-    session = Session(service, resolver, options, "alookup")
+    lookup = ServiceLookup(service, resolver, options, "alookup")
     try:
-        return session.peers(await look(session))
+        return lookup.peers(await run_lookup(lookup))
     finally:
-        session.close()
+        lookup.close()
 
 
-async def look(session: Session, samples: int = MOST_SAMPLES) -> Listing:
-    """One lookup of a session."""
-    return await drive(session.discovery.look(samples), session.asker(), LookupFailed)
+async def run_lookup(lookup: ServiceLookup, samples: int = MOST_SAMPLES) -> Listing:
+    """Look the Service up once."""
+    return await drive(lookup.discovery.steps(samples), lookup.asker(), LookupFailed)
 
 
 class AsyncPeerWatcher:
@@ -56,15 +56,15 @@ class AsyncPeerWatcher:
         options: as in `DiscoveryConfig`.
 
     Raises:
-        ConfigError: an option can't be right, or the surroundings do not say enough.
+        ConfigError: an option can't be right, or the environment do not say enough.
     """
 
     def __init__(
         self, service: str | DiscoveryConfig, *, resolver: AsyncResolver | None = None, **options: Unpack[Options]
     ) -> None:
-        self._engine = _Engine(Session(service, resolver, options, "alookup"))
-        self._watch = self._engine.watch
-        weakref.finalize(self, self._engine.forget).atexit = False
+        self._runner = _PollTask(ServiceLookup(service, resolver, options, "alookup"))
+        self._watch = self._runner.watch
+        weakref.finalize(self, self._runner.forget).atexit = False
 
     @property
     def peers(self) -> PeerSet:
@@ -87,9 +87,9 @@ class AsyncPeerWatcher:
         """
         self._watch.check_open()
         if self._watch.running:
-            self._engine.check_loop()
+            self._runner.check_loop()
         else:
-            self._engine.start()
+            self._runner.start()
         return self
 
     async def aclose(self) -> None:
@@ -98,7 +98,7 @@ class AsyncPeerWatcher:
         Raises:
             RuntimeError: it runs in another event loop.
         """
-        await self._engine.stop()
+        await self._runner.stop()
 
     async def refresh(self) -> PeerSet:
         """Looks up now, whatever the schedule says, and returns the list.
@@ -109,11 +109,11 @@ class AsyncPeerWatcher:
             RuntimeError: the watcher is closed, or runs in another event loop.
         """
         self._watch.check_open()
-        self._engine.check_loop()
+        self._runner.check_loop()
         try:
-            await self._engine.look()
+            await self._runner.poll_once()
         finally:
-            self._engine.wake.set()  # the next lookup may be due sooner now
+            self._runner.wake.set()  # the next lookup may be due sooner now
         return self.peers
 
     async def wait_for(self, count: int = 1, *, timeout: float | None = None, stable_for: float = 0) -> PeerSet:  # noqa: ASYNC109 - as in PeerWatcher
@@ -131,10 +131,10 @@ class AsyncPeerWatcher:
         """
         check_wait(count, timeout, stable_for)
         self._watch.check_running()
-        self._engine.check_loop()
-        with self._engine.listening() as pause:
+        self._runner.check_loop()
+        with self._runner.listening() as pause:
             waits = self._watch.waits(count, timeout, stable_for)
-            self._engine.wake.set()
+            self._runner.wake.set()
             return await drive(waits, pause, ())
 
     def changes(self) -> AsyncIterator[Change]:
@@ -146,7 +146,7 @@ class AsyncPeerWatcher:
             RuntimeError: the watcher does not run, or runs in another event loop.
         """
         self._watch.check_running()
-        self._engine.check_loop()
+        self._runner.check_loop()
         return self._changes()
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
@@ -160,9 +160,9 @@ class AsyncPeerWatcher:
         Raises:
             RuntimeError: the watcher is closed, or runs in another event loop.
         """
-        self._engine.check_loop()
+        self._runner.check_loop()
         unsubscribe = self._watch.subscribe(callback)
-        self._engine.wake.set()
+        self._runner.wake.set()
         return unsubscribe
 
     async def __aenter__(self) -> Self:
@@ -174,8 +174,8 @@ class AsyncPeerWatcher:
         await self.aclose()
 
     async def _changes(self) -> AsyncIterator[Change]:
-        reader = Reader()
-        with self._engine.listening() as pause:
+        reader = ChangeCursor()
+        with self._runner.listening() as pause:
             while not self._watch.stopping:
                 change = reader.catch_up(self.peers)
                 if change is None:
@@ -184,13 +184,13 @@ class AsyncPeerWatcher:
                     yield change
 
 
-class _Engine:
+class _PollTask:
     """What runs in the task. It does not hold the watcher, so that a forgotten one is collected, and stops this."""
 
-    def __init__(self, session: Session) -> None:
-        self.watch = Watch(session, random.random)
+    def __init__(self, lookup: ServiceLookup) -> None:
+        self.watch = WatcherState(lookup, random.random)
         self.wake = asyncio.Event()
-        self._session = session
+        self._lookup = lookup
         self._listeners = {self.wake}
         self._one_at_a_time = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -198,7 +198,7 @@ class _Engine:
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._run(), name=f"peerdisco {self._session.service}")
+        self._task = self._loop.create_task(self._run(), name=f"peerdisco {self._lookup.service}")
         self.watch.running = True
 
     async def stop(self) -> None:
@@ -213,28 +213,28 @@ class _Engine:
         if self._task is not None and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._task.cancel)
         else:
-            self._session.close()
+            self._lookup.close()
 
     def check_loop(self) -> None:
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
             raise RuntimeError("the watcher runs in another event loop; make one for each")
 
-    async def look(self) -> None:
+    async def poll_once(self) -> None:
         async with self._one_at_a_time:
             self.watch.check_open()
             before = self.watch.roster.peers
             if self.watch.expire():
                 self._announce()
             try:
-                listing = await look(self._session, self.watch.roster.samples)
+                listing = await run_lookup(self._lookup, self.watch.roster.samples)
             except Exception as error:
                 self.watch.check_open()
-                self.watch.failed(error)
+                self.watch.on_failure(error)
                 raise
             else:
-                self.watch.found(listing)
+                self.watch.on_listing(listing)
             finally:
-                if not before.says_the_same(self.watch.roster.peers):
+                if not before._is_unchanged(self.watch.roster.peers):
                     self._announce()
 
     @contextlib.contextmanager
@@ -244,20 +244,20 @@ class _Engine:
         self._listeners.add(wake)
 
         async def pause(seconds: float | None) -> None:
-            await self._session.clock.await_(wake, seconds)
+            await self._lookup.clock.await_(wake, seconds)
             wake.clear()
 
         try:
             yield pause
         finally:
             self._listeners.discard(wake)
-            self._session.clock.retire(wake)
+            self._lookup.clock.retire(wake)
 
     def _end(self) -> None:
         self.watch.stopping = True
-        self._session.close()
+        self._lookup.close()
         self._announce()
-        self._session.clock.retire(self.wake)
+        self._lookup.clock.retire(self.wake)
 
     def _announce(self) -> None:
         for wake in tuple(self._listeners):
@@ -268,9 +268,9 @@ class _Engine:
             while not self.watch.stopping:
                 if self.watch.due_in() <= 0:
                     with contextlib.suppress(Exception):  # the watch knows, and has logged it
-                        await self.look()
+                        await self.poll_once()
                 self.watch.deliver()
-                await self._session.clock.await_(self.wake, self.watch.due_in())
+                await self._lookup.clock.await_(self.wake, self.watch.due_in())
                 self.wake.clear()
         finally:
             self._end()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import asyncio
 
 
-class Wake:
+class WakeEvent:
     """Wakes a thread that waits; set from any thread, a signal handler or a finalizer.
 
     A `threading.Event` would do, but for its lock: Ctrl-C or the garbage collector may come just after a thread took
@@ -52,13 +52,13 @@ class Clock(Protocol):
     def __call__(self) -> float:
         """Seconds since some fixed moment; never runs back."""
 
-    def wait(self, wake: Wake, seconds: float | None) -> None:
+    def wait(self, wake: WakeEvent, seconds: float | None) -> None:
         """Returns when `wake` is set, or after so many seconds (None: never)."""
 
     async def await_(self, wake: asyncio.Event, seconds: float | None) -> None:
         """Returns when `wake` is set, or after so many seconds (None: never)."""
 
-    def retire(self, wake: Wake | asyncio.Event) -> None:
+    def retire(self, wake: WakeEvent | asyncio.Event) -> None:
         """Says that nobody will wait with `wake` any more."""
 
 
@@ -67,7 +67,7 @@ class SystemClock:
 
     __call__ = staticmethod(time.monotonic)
 
-    def wait(self, wake: Wake, seconds: float | None) -> None:
+    def wait(self, wake: WakeEvent, seconds: float | None) -> None:
         """Blocks the thread."""
         wake.wait(seconds)
 
@@ -81,7 +81,7 @@ class SystemClock:
         except TimeoutError:
             return
 
-    def retire(self, wake: Wake | asyncio.Event) -> None:
+    def retire(self, wake: WakeEvent | asyncio.Event) -> None:
         """Nothing to do."""
 
 

@@ -6,21 +6,20 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
-from ipaddress import ip_address, ip_network
-from typing import Annotated, Literal, NamedTuple, Self, TypedDict, Unpack, cast
+from ipaddress import ip_network
+from typing import Annotated, Literal, Self, TypedDict, Unpack, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from peerdisco import names
-from peerdisco.addresses import Networks, pack_ip, text_of
+from peerdisco._core import names
+from peerdisco._core.addresses import Networks, pack_ip, text_of
+from peerdisco._dns.nameserver import Nameserver
 from peerdisco.errors import ConfigError
 
 Family = Literal["auto", "ipv4", "ipv6", "both"]
-DNS_PORT = 53
 DEFAULT_RESOLV_CONF = "/etc/resolv.conf"
 _DAY = 86_400.0
 _PREFIX = "PEERDISCO_"
-_BRACKETED = re.compile(r"\[([^]]*)](?::(.+))?")
 # What the kubelet sets, with its value, in every Pod of a namespace that has a Service called `peerdisco` or
 # `peerdisco-…`.
 _SERVICE_LINK = re.compile(
@@ -46,32 +45,6 @@ class Options(TypedDict, total=False):
     removal_confirmations: int
     max_fleet_qps: float
     allowed_networks: str | Iterable[str] | None
-
-
-class Nameserver(NamedTuple):
-    """Where DNS is asked: an address and a port, as sockets take them."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Nameserver:
-        """`10.96.0.10`, `127.0.0.1:5353`, `fd00::a` or `[::1]:53`.
-
-        Raises:
-            ValueError: it is none of these.
-        """
-        host, port = text, str(DNS_PORT)
-        if bracketed := _BRACKETED.fullmatch(text):
-            host, port = bracketed[1], bracketed[2] or port
-        elif text.count(":") == 1:
-            host, port = text.split(":")
-        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-            raise ValueError(f"{text!r} has no valid port")
-        return cls(str(ip_address(host)), int(port))
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def parse_nameservers(value: str | Iterable[str] | Iterable[Nameserver]) -> tuple[Nameserver, ...]:

@@ -1,6 +1,6 @@
 """What a process can learn of where it runs: resolv.conf, its namespace, its own addresses.
 
-`MACHINE` is where this process runs. A resolver that brings `surroundings` of its own (as
+`HOST_ENVIRONMENT` is where this process runs. A resolver that brings `environment` of its own (as
 `peerdisco.testing.FakeResolver` does) is believed instead, and then nothing of the machine is read.
 """
 
@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from peerdisco import names, resolv_conf
-from peerdisco.addresses import pack_ip, pack_ips
-from peerdisco.config import DiscoveryConfig, Nameserver
+from peerdisco._core import names
+from peerdisco._core.addresses import pack_ip, pack_ips
+from peerdisco._dns import resolv_conf
+from peerdisco._dns.nameserver import Nameserver
+from peerdisco._dns.resolv_conf import ResolvConf
+from peerdisco.config import DiscoveryConfig
 from peerdisco.errors import ConfigError
-from peerdisco.resolv_conf import ResolvConf
 
 DEFAULT_DOMAIN = "cluster.local"
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -30,7 +32,7 @@ _LOCAL_AGE = 10.0
 _NEVER_LOCAL = {4: pack_ip("192.0.2.1"), 16: pack_ip("2001:db8::1")}
 
 
-class Surroundings(Protocol):
+class Environment(Protocol):
     """Where a lookup is made from."""
 
     def namespace(self, config: DiscoveryConfig) -> str:
@@ -46,8 +48,8 @@ class Surroundings(Protocol):
         """Which of the listed addresses are this host's, where `own_ips` does not say."""
 
 
-class Machine:
-    """The real surroundings of this process.
+class HostEnvironment:
+    """The real environment of this process.
 
     Args:
         environ: environment variables.
@@ -90,8 +92,8 @@ class Machine:
             raise ConfigError("resolv_conf", path, f"can't be read: {error.strerror}") from error
         return kept[1]
 
-    def reading(self, resolv_conf: str) -> Machine:
-        """The same surroundings with another resolv.conf, whatever the config says."""
+    def reading(self, resolv_conf: str) -> HostEnvironment:
+        """The same environment with another resolv.conf, whatever the config says."""
         other = copy.copy(self)
         other._resolv_conf = resolv_conf  # noqa: SLF001 - of the same class
         return other
@@ -184,11 +186,11 @@ class Machine:
             return ResolvConf()  # the nameservers are given, so the machine may do without the file
 
 
-MACHINE = Machine()
+HOST_ENVIRONMENT = HostEnvironment()
 
 
-class OffCluster:
-    """Surroundings without a cluster.
+class StaticEnvironment:
+    """Environment without a cluster.
 
     Args:
         own_ips: one's own addresses, packed; None to find them as on any machine.
@@ -219,11 +221,11 @@ class OffCluster:
         """As configured, else as this object was told."""
         if config.own is not None:
             return config.own
-        return MACHINE.own_ips(config) if self._own_ips is None else self._own_ips
+        return HOST_ENVIRONMENT.own_ips(config) if self._own_ips is None else self._own_ips
 
     def local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
         """None, where this object was told one's own addresses; else the machine's."""
-        return MACHINE.local_among(listed) if self._own_ips is None else frozenset()
+        return HOST_ENVIRONMENT.local_among(listed) if self._own_ips is None else frozenset()
 
 
 def _proc_addresses(proc_net: Path) -> Iterator[bytes]:

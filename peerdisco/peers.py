@@ -12,8 +12,9 @@ from functools import total_ordering
 from ipaddress import ip_address
 from typing import cast, overload
 
-from peerdisco.addresses import are_of_one_family, text_of, texts_of
-from peerdisco.models import Endpoint, Endpoints, Listing, Outcome, address_of
+from peerdisco._core.addresses import are_of_one_family, text_of, texts_of
+from peerdisco._core.listing import Endpoint, Endpoints, Listing, address_of
+from peerdisco.answers import Outcome
 
 
 @total_ordering
@@ -58,7 +59,7 @@ class Peer:
         return len(packed), packed, self.port or 0, self.name or ""
 
 
-class PeerList:
+class PackedPeers:
     """Packed endpoints, sorted and made into text or Peers when they are looked at, once."""
 
     __slots__ = ("_ips", "_peers", "_sorted", "endpoints", "port")
@@ -70,9 +71,9 @@ class PeerList:
         self._ips: tuple[str, ...] | None = None
         self._peers: tuple[Peer, ...] | None = None
 
-    def without(self, other: PeerList) -> PeerList:
+    def without(self, other: PackedPeers) -> PackedPeers:
         """Those that the other list lacks."""
-        return PeerList(self.endpoints - other.endpoints, self.port)
+        return PackedPeers(self.endpoints - other.endpoints, self.port)
 
     def sorted(self) -> Sequence[Endpoint]:
         """The endpoints in order of address."""
@@ -123,12 +124,12 @@ class PeerSet(Sequence[Peer]):
     Two are equal where they are of the same Service and list the same peers; how old they are does not count.
     """
 
-    __slots__ = ("_clock", "_listed", "_looked_up", "_said", "_service", "_stale")
+    __slots__ = ("_clock", "_looked_up", "_packed", "_said", "_service", "_stale")
 
     def __init__(
         self,
         service: str,
-        listed: PeerList,
+        listed: PackedPeers,
         said: Listing,
         *,
         stale: bool = False,
@@ -136,7 +137,7 @@ class PeerSet(Sequence[Peer]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._service = service
-        self._listed = listed
+        self._packed = listed
         self._said = said
         self._stale = stale
         self._looked_up = looked_up
@@ -168,20 +169,15 @@ class PeerSet(Sequence[Peer]):
         return self._said.ttl
 
     @property
-    def listed(self) -> PeerList:
-        """The peers as they are kept: packed."""
-        return self._listed
-
-    @property
     def ips(self) -> tuple[str, ...]:
         """Every peer's address as text, in order."""
-        return self._listed.ips()
+        return self._packed.ips()
 
     @property
     def own(self) -> Peer | None:
         """Oneself, as DNS lists it; None where it does not, as before a Pod is ready."""
         own = self._said.own
-        return None if own is None else self._listed.peer(own)
+        return None if own is None else self._packed.peer(own)
 
     @property
     def self_listed(self) -> bool:
@@ -193,17 +189,17 @@ class PeerSet(Sequence[Peer]):
         """Seconds since the last lookup that brought an answer; infinite where none has."""
         return float("inf") if self._looked_up is None else max(0.0, self._clock() - self._looked_up)
 
-    def says_the_same(self, other: PeerSet) -> bool:
+    def _is_unchanged(self, other: PeerSet) -> bool:
         """Whether it would be no news to who knows the other: the very same list, outcome and state."""
         return (
-            self._listed is other._listed and self._stale is other._stale and self._said.outcome is other._said.outcome
+            self._packed is other._packed and self._stale is other._stale and self._said.outcome is other._said.outcome
         )
 
     def __len__(self) -> int:
-        return len(self._listed.endpoints)
+        return len(self._packed.endpoints)
 
     def __iter__(self) -> Iterator[Peer]:
-        return iter(self._listed.peers())
+        return iter(self._packed.peers())
 
     @overload
     def __getitem__(self, index: int) -> Peer: ...
@@ -211,17 +207,17 @@ class PeerSet(Sequence[Peer]):
     def __getitem__(self, index: slice) -> tuple[Peer, ...]: ...
     def __getitem__(self, index: int | slice) -> Peer | tuple[Peer, ...]:
         if isinstance(index, slice):
-            return tuple(map(self._listed.peer, self._listed.sorted()[index]))
-        return self._listed.peer(self._listed.sorted()[index])
+            return tuple(map(self._packed.peer, self._packed.sorted()[index]))
+        return self._packed.peer(self._packed.sorted()[index])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PeerSet):
             return NotImplemented
-        mine, theirs = self._listed, other._listed
+        mine, theirs = self._packed, other._packed
         return (self._service, mine.port, mine.endpoints) == (other._service, theirs.port, theirs.endpoints)
 
     def __hash__(self) -> int:
-        return hash((self._service, self._listed.port, self._listed.endpoints))
+        return hash((self._service, self._packed.port, self._packed.endpoints))
 
     def __repr__(self) -> str:
         shown = ", ".join(peer.netloc() for peer in self[:5]) + (", …" if len(self) > 5 else "")
@@ -238,15 +234,15 @@ class Change:
 
     __slots__ = ("_added", "_removed", "peers")
 
-    def __init__(self, added: PeerList, removed: PeerList, peers: PeerSet) -> None:
+    def __init__(self, added: PackedPeers, removed: PackedPeers, peers: PeerSet) -> None:
         self._added = added
         self._removed = removed
         self.peers = peers
 
     @classmethod
-    def between(cls, before: PeerList, peers: PeerSet) -> Change | None:
+    def between(cls, before: PackedPeers, peers: PeerSet) -> Change | None:
         """What it takes to come from one list to another; None where they list the same."""
-        after = peers.listed
+        after = peers._packed
         if before is after or before.endpoints == after.endpoints:
             return None
         return cls(after.without(before), before.without(after), peers)

@@ -11,14 +11,15 @@ from functools import cached_property, partial
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
-from peerdisco import io_blocking
-from peerdisco.addresses import pack_ips, text_of
-from peerdisco.config import DEFAULT_RESOLV_CONF, Nameserver, parse_nameservers
-from peerdisco.environment import MACHINE, Machine, OffCluster, Surroundings
+from peerdisco._core.addresses import pack_ips, text_of
+from peerdisco._dns import blocking
+from peerdisco._dns.lookup import Lookup, ResolverState
+from peerdisco._dns.nameserver import Nameserver
+from peerdisco._dns.sockets import SocketPool
+from peerdisco.answers import Answer, Question
+from peerdisco.config import DEFAULT_RESOLV_CONF, parse_nameservers
+from peerdisco.environment import HOST_ENVIRONMENT, Environment, HostEnvironment, StaticEnvironment
 from peerdisco.errors import Attempt, ConfigError, LookupFailed
-from peerdisco.lookup import Lookup, Means
-from peerdisco.models import Answer, Question
-from peerdisco.sockets import Pool
 
 
 @runtime_checkable
@@ -54,9 +55,9 @@ _needs_tcp: set[tuple[Nameserver, Question]] = set()
 _new_id = partial(os.urandom, 2)
 
 
-def surroundings_of(resolver: object) -> Surroundings:
+def environment_of(resolver: object) -> Environment:
     """Where a resolver looks from: what it brings itself, else this machine."""
-    found: Surroundings = getattr(resolver, "surroundings", MACHINE)
+    found: Environment = getattr(resolver, "environment", HOST_ENVIRONMENT)
     return found
 
 
@@ -83,20 +84,20 @@ class DnsResolver:
         nameservers: str | Iterable[str] | Iterable[Nameserver] | None = None,
         *,
         resolv_conf: str | os.PathLike[str] | None = None,
-        machine: Machine = MACHINE,
+        machine: HostEnvironment = HOST_ENVIRONMENT,
         clock: Callable[[], float] = time.monotonic,
         rng: Callable[[], float] = random.random,
     ) -> None:
         self._given = None if nameservers is None else parse_nameservers(nameservers)
         self._resolv_conf = os.fspath(resolv_conf) if resolv_conf else None
         self._machine = machine
-        self._means = Means(clock, rng, _new_id, _needs_tcp, {})
-        self._pool = Pool()
+        self._means = ResolverState(clock, rng, _new_id, _needs_tcp, {})
+        self._pool = SocketPool()
         if self._given is None:
             self._read_nameservers()
 
     @cached_property
-    def surroundings(self) -> Surroundings:
+    def environment(self) -> Environment:
         """Where it looks from: this machine, with the resolv.conf that was given."""
         return self._machine if self._resolv_conf is None else self._machine.reading(self._resolv_conf)
 
@@ -110,13 +111,13 @@ class DnsResolver:
         Raises:
             LookupFailed: no server answered.
         """
-        return io_blocking.lookup(Lookup(question, self._servers(question), timeout, self._means), self._pool)
+        return blocking.lookup(Lookup(question, self._servers(question), timeout, self._means), self._pool)
 
     async def alookup(self, question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
         """Answers one question, as `lookup` does, without blocking the event loop."""
-        from peerdisco import io_asyncio
+        from peerdisco._dns import asynchronous
 
-        return await io_asyncio.lookup(Lookup(question, self._servers(question), timeout, self._means), self._pool)
+        return await asynchronous.lookup(Lookup(question, self._servers(question), timeout, self._means), self._pool)
 
     def close(self) -> None:
         """Closes its sockets. A lookup that is under way in another thread ends at once, in RuntimeError."""
@@ -153,7 +154,7 @@ class StaticResolver:
         ConfigError: one is no IP address, or there are none.
     """
 
-    surroundings: Surroundings = OffCluster()
+    environment: Environment = StaticEnvironment()
 
     def __init__(self, ips: str | Iterable[str]) -> None:
         text = ips if isinstance(ips, str) else ",".join(map(str, ips))

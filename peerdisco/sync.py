@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, Unpack
 
-from peerdisco.clock import Wake
+from peerdisco._core.listing import MOST_SAMPLES, Listing
+from peerdisco._core.watcher import Callback, ChangeCursor, WatcherState, check_wait
+from peerdisco._dns.blocking import drive
+from peerdisco._service import ServiceLookup
+from peerdisco.clock import WakeEvent
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.errors import LookupFailed
-from peerdisco.io_blocking import drive
-from peerdisco.models import MOST_SAMPLES, Listing
 from peerdisco.peers import Change, PeerSet, Status
 from peerdisco.resolvers import Resolver
-from peerdisco.session import Session
-from peerdisco.watching import Callback, Reader, Watch, check_wait
 
 _JOIN = 0.09
 
@@ -40,20 +40,20 @@ def discover_peers(
         The peers, sorted by address; empty, and its `outcome` says why, where nobody is ready or the name is a typo.
 
     Raises:
-        ConfigError: an option can't be right, or the surroundings do not say enough; nothing was sent.
+        ConfigError: an option can't be right, or the environment do not say enough; nothing was sent.
         LookupFailed: DNS could not say within `timeout` seconds.
         NotHeadlessError: the Service has a ClusterIP.
     """
-    session = Session(service, resolver, options, "lookup")
+    lookup = ServiceLookup(service, resolver, options, "lookup")
     try:
-        return session.peers(look(session))
+        return lookup.peers(run_lookup(lookup))
     finally:
-        session.close()
+        lookup.close()
 
 
-def look(session: Session, samples: int = MOST_SAMPLES) -> Listing:
-    """One lookup of a session."""
-    return drive(session.discovery.look(samples), session.asker(), LookupFailed)
+def run_lookup(lookup: ServiceLookup, samples: int = MOST_SAMPLES) -> Listing:
+    """Look the Service up once."""
+    return drive(lookup.discovery.steps(samples), lookup.asker(), LookupFailed)
 
 
 class PeerWatcher:
@@ -73,15 +73,15 @@ class PeerWatcher:
         options: as in `DiscoveryConfig`.
 
     Raises:
-        ConfigError: an option can't be right, or the surroundings do not say enough.
+        ConfigError: an option can't be right, or the environment do not say enough.
     """
 
     def __init__(
         self, service: str | DiscoveryConfig, *, resolver: Resolver | None = None, **options: Unpack[Options]
     ) -> None:
-        self._engine = _Engine(Session(service, resolver, options, "lookup"))
-        self._watch = self._engine.watch
-        self._stop = weakref.finalize(self, self._engine.stop)
+        self._runner = _PollThread(ServiceLookup(service, resolver, options, "lookup"))
+        self._watch = self._runner.watch
+        self._stop = weakref.finalize(self, self._runner.stop)
 
     @property
     def peers(self) -> PeerSet:
@@ -103,7 +103,7 @@ class PeerWatcher:
             RuntimeError: the watcher is closed.
         """
         self._watch.check_open()
-        self._engine.start_once()
+        self._runner.start_once()
         return self
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class PeerWatcher:
         Only a lookup by a resolver that was given can last longer; the thread ends with it.
         """
         self._stop()
-        self._engine.join()
+        self._runner.join()
 
     def refresh(self) -> PeerSet:
         """Looks up now, whatever the schedule says, and returns the list.
@@ -124,9 +124,9 @@ class PeerWatcher:
         """
         self._watch.check_open()
         try:
-            self._engine.look()
+            self._runner.poll_once()
         finally:
-            self._engine.wake.set()  # the next lookup may be due sooner now
+            self._runner.wake.set()  # the next lookup may be due sooner now
         return self.peers
 
     def wait_for(self, count: int = 1, *, timeout: float | None = None, stable_for: float = 0) -> PeerSet:
@@ -143,10 +143,10 @@ class PeerWatcher:
             RuntimeError: the watcher does not run, or this is its own thread.
         """
         check_wait(count, timeout, stable_for)
-        self._engine.check_may_wait()
-        with self._engine.listening() as pause:
+        self._runner.check_may_wait()
+        with self._runner.listening() as pause:
             waits = self._watch.waits(count, timeout, stable_for)
-            self._engine.wake.set()
+            self._runner.wake.set()
             return drive(waits, pause, ())
 
     def changes(self) -> Iterator[Change]:
@@ -157,7 +157,7 @@ class PeerWatcher:
         Raises:
             RuntimeError: the watcher does not run.
         """
-        self._engine.check_may_wait()
+        self._runner.check_may_wait()
         return self._changes()
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
@@ -172,7 +172,7 @@ class PeerWatcher:
             RuntimeError: the watcher is closed.
         """
         unsubscribe = self._watch.subscribe(callback)
-        self._engine.wake.set()
+        self._runner.wake.set()
         return unsubscribe
 
     def __enter__(self) -> Self:
@@ -184,8 +184,8 @@ class PeerWatcher:
         self.close()
 
     def _changes(self) -> Iterator[Change]:
-        reader = Reader()
-        with self._engine.listening() as pause:
+        reader = ChangeCursor()
+        with self._runner.listening() as pause:
             while not self._watch.stopping:
                 change = reader.catch_up(self.peers)
                 if change is None:
@@ -194,12 +194,12 @@ class PeerWatcher:
                     yield change
 
 
-class _Engine:
+class _PollThread:
     """What runs in the thread. It does not hold the watcher, so that a forgotten one is collected, and stops this."""
 
-    def __init__(self, session: Session) -> None:
-        self.watch = Watch(session, random.random)
-        self._session = session
+    def __init__(self, lookup: ServiceLookup) -> None:
+        self.watch = WatcherState(lookup, random.random)
+        self._lookup = lookup
         self._thread: threading.Thread | None = None
         self._make_locks()
 
@@ -210,13 +210,13 @@ class _Engine:
 
     def start(self) -> None:
         self.watch.running = True
-        _engines.add(self)
-        self._thread = threading.Thread(target=self._run, name=f"peerdisco {self._session.service}", daemon=True)
+        _runners.add(self)
+        self._thread = threading.Thread(target=self._run, name=f"peerdisco {self._lookup.service}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         self.watch.stopping = True
-        self._session.close()
+        self._lookup.close()
         self._announce()
 
     def join(self) -> None:
@@ -232,44 +232,44 @@ class _Engine:
         if self.is_current_thread:
             raise RuntimeError("a subscriber must not wait for the watcher, in whose thread it is called")
 
-    def look(self) -> None:
+    def poll_once(self) -> None:
         with self._one_at_a_time:
             self.watch.check_open()
             before = self.watch.roster.peers
             if self.watch.expire():
                 self._announce()
             try:
-                listing = look(self._session, self.watch.roster.samples)
+                listing = run_lookup(self._lookup, self.watch.roster.samples)
             except Exception as error:
                 self.watch.check_open()
-                self.watch.failed(error)
+                self.watch.on_failure(error)
                 raise
             else:
-                self.watch.found(listing)
+                self.watch.on_listing(listing)
             finally:
-                if not before.says_the_same(self.watch.roster.peers):
+                if not before._is_unchanged(self.watch.roster.peers):
                     self._announce()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[Callable[[float | None], None]]:
         """Gives a pause that ends early when something happens."""
-        wake = Wake()
+        wake = WakeEvent()
         self._listeners.add(wake)
 
         def pause(seconds: float | None) -> None:
             nonlocal wake
             if wake not in self._listeners:  # this is the child of a fork
-                wake = Wake()
+                wake = WakeEvent()
                 self._listeners.add(wake)
                 return
-            self._session.clock.wait(wake, seconds)
+            self._lookup.clock.wait(wake, seconds)
             wake.clear()
 
         try:
             yield pause
         finally:
             self._listeners.discard(wake)
-            self._session.clock.retire(wake)
+            self._lookup.clock.retire(wake)
 
     def revive(self) -> None:
         """Starts again in the child of a fork, where the thread is gone and locks may be held for ever."""
@@ -277,8 +277,8 @@ class _Engine:
         self.start()
 
     def _make_locks(self) -> None:
-        self.wake = Wake()
-        self._listeners: set[Wake] = {self.wake}
+        self.wake = WakeEvent()
+        self._listeners: set[WakeEvent] = {self.wake}
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
 
@@ -291,22 +291,22 @@ class _Engine:
             while not self.watch.stopping:
                 if self.watch.due_in() <= 0:
                     with contextlib.suppress(Exception):  # the watch knows, and has logged it
-                        self.look()
+                        self.poll_once()
                 self.watch.deliver()
-                self._session.clock.wait(self.wake, self.watch.due_in())
+                self._lookup.clock.wait(self.wake, self.watch.due_in())
                 self.wake.clear()
         finally:
             self.stop()
-            self._session.clock.retire(self.wake)
+            self._lookup.clock.retire(self.wake)
 
 
-_engines: weakref.WeakSet[_Engine] = weakref.WeakSet()
+_runners: weakref.WeakSet[_PollThread] = weakref.WeakSet()
 
 
 def _revive_all() -> None:
-    for engine in tuple(_engines):
-        if not engine.watch.stopping:
-            engine.revive()
+    for runner in tuple(_runners):
+        if not runner.watch.stopping:
+            runner.revive()
 
 
 os.register_at_fork(after_in_child=_revive_all)

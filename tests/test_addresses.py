@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerdisco.addresses import Networks, dashed, pack_ip, pack_ips, reverse_name, text_of, undashed
+from peerdisco._core.addresses import Networks, dashed, pack_ip, pack_ips, reverse_name, text_of, undashed
 
 
 def is_one_of_its_kind(address: IPv4Address | IPv6Address) -> bool:

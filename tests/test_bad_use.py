@@ -10,7 +10,7 @@ import pytest
 
 from peerdisco import AsyncPeerWatcher, Change, ConfigError, LookupFailed, Outcome, PeerWatcher
 from peerdisco.testing import FakeClock, FakeResolver
-from tests.watcher_worlds import FIRST, MakeWorld, World, clock, fake, watch
+from tests.support.watchers import FIRST, MakeWorld, World, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from peerdisco import Change, PeerWatcher
 from peerdisco.testing import FakeClock, FakeResolver
-from tests.watcher_worlds import FIRST, OWN, SECOND, THIRD, MakeWorld, clock, fake, watch
+from tests.support.watchers import FIRST, OWN, SECOND, THIRD, MakeWorld, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 

@@ -103,7 +103,7 @@ def test_json_without_peers_is_an_object(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_an_incomplete_list_is_said_to_be(cluster: LocalCluster, capsys: pytest.CaptureFixture[str]) -> None:
     """Where DNS could not fit all Pods, stderr says so."""
-    cluster.misbehave("truncated")
+    cluster.fail("truncated")
 
     main(["lookup", "test-cs-svc", "--timeout", "1"])
 
@@ -147,7 +147,7 @@ def test_unknown_arguments_are_2(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_failing_dns_is_3(cluster: LocalCluster, capsys: pytest.CaptureFixture[str]) -> None:
     """DNS that can't say is an error with its reason, and no empty list."""
-    cluster.misbehave("servfail")
+    cluster.fail("servfail")
 
     code = main(["lookup", "test-cs-svc", "--timeout", "0.2"])
 

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from peerdisco.clock import SYSTEM_CLOCK, Wake
+from peerdisco.clock import SYSTEM_CLOCK, WakeEvent
 
 
 def test_the_systems_clock() -> None:
     """The real one runs forward, and ends a wait at its event or its time."""
-    wake = Wake()
+    wake = WakeEvent()
     before = SYSTEM_CLOCK()
     SYSTEM_CLOCK.wait(wake, 0.01)
     assert SYSTEM_CLOCK() - before >= 0.009

@@ -81,7 +81,7 @@ async def test_many_async_watchers_on_one_name(cluster: LocalCluster) -> None:
 
 async def test_cancelling_what_surrounds_it(cluster: LocalCluster) -> None:
     """A cancelled task leaves its watcher closed, and is cancelled."""
-    cluster.misbehave("drop")
+    cluster.fail("drop")
     watcher = AsyncPeerWatcher("svc", **cluster.options)
 
     async def serve() -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from peerdisco import ConfigError, DiscoveryConfig
-from peerdisco.config import Nameserver, Options, parse_nameservers
-from tests import bad_input
+from peerdisco._dns.nameserver import Nameserver
+from peerdisco.config import Options, parse_nameservers
+from tests.support import bad_input
 
 
 def test_defaults() -> None:

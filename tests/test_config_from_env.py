@@ -3,7 +3,7 @@
 import pytest
 
 from peerdisco import ConfigError, DiscoveryConfig
-from tests import bad_input
+from tests.support import bad_input
 
 GOOD = {
     "SERVICE": "web.shop",

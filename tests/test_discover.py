@@ -10,7 +10,7 @@ from peerdisco import LookupFailed, NotHeadlessError, Outcome, Peer, Question, d
 from peerdisco.config import Family
 from peerdisco.testing import FakeResolver, LocalCluster
 from peerdisco.testing.cluster import Fault
-from tests.worlds import Discover, in_both_worlds, ips
+from tests.support.both import Discover, in_both_worlds, ips
 
 PODS = ("200.96.1.50", "200.96.0.59", "200.96.2.24")
 
@@ -163,7 +163,7 @@ def test_nxdomain(discover: Discover, cluster: LocalCluster, name: str) -> None:
 )
 def test_lookup_failed(discover: Discover, cluster: LocalCluster, fault: Fault, reason: str, cure: str) -> None:
     """Where DNS can't say, the error tells the question, the server, what happened and the cure."""
-    cluster.misbehave(fault)
+    cluster.fail(fault)
     with pytest.raises(LookupFailed) as raised:
         discover("test-cs-svc", timeout=0.3, **cluster.options)
 
@@ -174,7 +174,7 @@ def test_lookup_failed(discover: Discover, cluster: LocalCluster, fault: Fault, 
 
 def test_the_time_is_all_there_is(discover: Discover, cluster: LocalCluster) -> None:
     """The time-out holds for the whole lookup, not for each attempt or question of it."""
-    cluster.misbehave("drop")
+    cluster.fail("drop")
     begun = time.monotonic()
     with pytest.raises(LookupFailed):
         discover("test-cs-svc", timeout=0.5, **cluster.options)
@@ -185,7 +185,7 @@ def test_the_time_is_all_there_is(discover: Discover, cluster: LocalCluster) -> 
 @pytest.mark.parametrize("fault", ["drop", "servfail", "refused", "garbage", "wrong_id", "wrong_question"])
 def test_a_passing_fault_is_outlived(discover: Discover, cluster: LocalCluster, fault: Fault) -> None:
     """What fails once is asked again within the time."""
-    cluster.misbehave(fault, times=1)
+    cluster.fail(fault, times=1)
 
     assert tuple(sorted(PODS)) == discover("test-cs-svc", timeout=2, **cluster.options).ips
 

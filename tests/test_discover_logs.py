@@ -7,7 +7,7 @@ import pytest
 
 from peerdisco import Answer, Outcome
 from peerdisco.testing import FakeResolver
-from tests.worlds import Discover, in_both_worlds
+from tests.support.both import Discover, in_both_worlds
 
 _numbers = itertools.count()
 

@@ -8,8 +8,8 @@ import pytest
 
 from peerdisco import Answer, ConfigError, DiscoveryConfig, Outcome, Question, StaticResolver
 from peerdisco.testing import FakeResolver, LocalCluster
-from tests import bad_input
-from tests.worlds import Discover, in_both_worlds
+from tests.support import bad_input
+from tests.support.both import Discover, in_both_worlds
 
 pytestmark = in_both_worlds
 

@@ -5,11 +5,11 @@ import itertools
 import pytest
 
 from peerdisco import Answer, ConfigError, LookupFailed, Outcome, Question
-from peerdisco.addresses import pack_ip, text_of
-from peerdisco.models import Listing
+from peerdisco._core.addresses import pack_ip, text_of
+from peerdisco._core.listing import Listing
 from peerdisco.testing import FakeResolver
-from tests.lookups import answered, discovery
-from tests.worlds import ips
+from tests.support.both import ips
+from tests.support.lookups import answered, discovery
 
 WEB = "web.default.svc.cluster.local."
 DUAL = ["10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"]
@@ -42,7 +42,7 @@ def listed(listing: Listing) -> list[str]:
 def test_families(family: str, own: str | None, found: list[str], asked: str) -> None:
     """Of a dual-stack Service the wanted family is asked for; of itself, the one of one's own first address."""
     subject = discovery(family=family, own_ips=own)
-    listing, questions = answered(subject.look(), FakeResolver({"web": DUAL}))
+    listing, questions = answered(subject.steps(), FakeResolver({"web": DUAL}))
 
     assert found == listed(listing)
     assert [Question(WEB, rtype) for rtype in asked.split()] == questions  # type: ignore[arg-type] # types
@@ -65,7 +65,7 @@ def test_one_family_is_nodata(
     family: str, pods: list[str], own: str | None, outcome: Outcome, found: list[str]
 ) -> None:
     """Where a Service has one family, `auto` and `both` find it whichever it is."""
-    listing, _ = answered(discovery(family=family, own_ips=own).look(), FakeResolver({"web": pods}))
+    listing, _ = answered(discovery(family=family, own_ips=own).steps(), FakeResolver({"web": pods}))
 
     assert (outcome, found) == (listing.outcome, listed(listing))
 
@@ -73,7 +73,7 @@ def test_one_family_is_nodata(
 @pytest.mark.parametrize("family", ["auto", "both"])
 def test_nodata_in_both_families(family: str) -> None:
     """A name without any address is NODATA."""
-    listing, questions = answered(discovery(family=family).look(), FakeResolver({"web": Answer(Outcome.NODATA)}))
+    listing, questions = answered(discovery(family=family).steps(), FakeResolver({"web": Answer(Outcome.NODATA)}))
 
     assert Outcome.NODATA is listing.outcome
     assert [question.rtype for question in questions] == ["A", "AAAA"]
@@ -81,7 +81,7 @@ def test_nodata_in_both_families(family: str) -> None:
 
 def test_nxdomain_is_not_asked_for_again() -> None:
     """Where there is no such name, the other family need not be asked."""
-    _, questions = answered(discovery().look(), FakeResolver())
+    _, questions = answered(discovery().steps(), FakeResolver())
 
     assert [Question(WEB, "A")] == questions
 
@@ -92,7 +92,7 @@ def test_both_as_complete_as_each() -> None:
         "A": Answer(Outcome.FOUND, packed("10.0.0.1", "10.0.0.2"), ttl=30),
         "AAAA": Answer(Outcome.FOUND, packed("fd00::1", "fd00::2"), ttl=5, complete=False),
     }
-    listing, _ = answered(discovery(family="both").look(), lambda question: answers[question.rtype])
+    listing, _ = answered(discovery(family="both").steps(), lambda question: answers[question.rtype])
 
     assert (listing.ttl, listing.complete) == (5, False)
     assert listed(listing) == DUAL
@@ -101,7 +101,7 @@ def test_both_as_complete_as_each() -> None:
 @pytest.mark.parametrize("own", ["10.0.0.1", "::ffff:10.0.0.1", "10.9.9.9 10.0.0.1"])
 def test_own(own: str) -> None:
     """One's own address is left out however it is written, and known."""
-    listing, _ = answered(discovery(own_ips=own).look(), FakeResolver({"web": ["10.0.0.1", "10.0.0.2"]}))
+    listing, _ = answered(discovery(own_ips=own).steps(), FakeResolver({"web": ["10.0.0.1", "10.0.0.2"]}))
 
     assert (["10.0.0.2"], pack_ip("10.0.0.1")) == (listed(listing), listing.own)
 
@@ -113,7 +113,7 @@ def test_the_same_again() -> None:
 
     def looked(addresses: frozenset[bytes], ttl: int = 30, *, complete: bool = True) -> Listing:
         answer = Answer(Outcome.FOUND, addresses, ttl, complete=complete)
-        return answered(subject.look(1), lambda _: answer)[0]
+        return answered(subject.steps(1), lambda _: answer)[0]
 
     first = looked(everyone)
     assert first.outside == packed("127.0.0.1")
@@ -136,9 +136,9 @@ def test_a_list_that_a_resolver_goes_on_changing() -> None:
     def by(_: Question) -> Answer:
         return Answer(Outcome.FOUND, pods)  # type: ignore[arg-type] # as a user might
 
-    answered(subject.look(), by)
+    answered(subject.steps(), by)
     pods |= packed("10.0.0.3")
-    assert listed(answered(subject.look(), by)[0]) == ["10.0.0.2", "10.0.0.3"]
+    assert listed(answered(subject.steps(), by)[0]) == ["10.0.0.2", "10.0.0.3"]
 
 
 def test_both_families_of_which_much_is_left_out() -> None:
@@ -148,7 +148,7 @@ def test_both_families_of_which_much_is_left_out() -> None:
         "AAAA": Answer(Outcome.FOUND, packed(*(f"fd00::{n + 1:x}" for n in range(300))), complete=False),
     }
     subject = discovery(family="both", allowed_networks="10.0.0.0/8,fd00::/120")
-    listing, _ = answered(subject.look(1), lambda question: answers[question.rtype])
+    listing, _ = answered(subject.steps(1), lambda question: answers[question.rtype])
 
     assert (listing.sample_size, len(listing.outside)) == (2 * 100 * 355 // 400, 45)
 
@@ -164,7 +164,7 @@ def test_both_families_of_which_much_is_left_out() -> None:
 def test_allowed_networks(networks: str | None, found: list[str], outside: list[str]) -> None:
     """What can't be a peer's address is left out, and counted."""
     fake = FakeResolver({"web": ["10.0.0.1", "192.168.0.1", "127.0.0.1", "169.254.0.1"]})
-    listing, _ = answered(discovery(allowed_networks=networks).look(), fake)
+    listing, _ = answered(discovery(allowed_networks=networks).steps(), fake)
 
     assert (found, packed(*outside)) == (listed(listing), listing.outside)
 
@@ -178,7 +178,7 @@ def test_samples_until_nothing_is_new() -> None:
     """Parts are united until two in a row bring nothing new."""
     a, b, c, d = ips(4)
     answers = iter([cut(a, b), cut(b, c), cut(c, d), cut(a, c), cut(b, d), cut(a, a)])
-    listing, questions = answered(discovery().look(), lambda _: next(answers))
+    listing, questions = answered(discovery().steps(), lambda _: next(answers))
 
     assert ([a, b, c, d], False) == (listed(listing), listing.complete)
     assert (listing.samples, listing.sample_size, len(questions)) == (5, 2, 5)
@@ -187,7 +187,7 @@ def test_samples_until_nothing_is_new() -> None:
 def test_as_many_samples_as_allowed() -> None:
     """No more are taken than the caller allows."""
     numbers = itertools.count(1)
-    listing, questions = answered(discovery().look(3), lambda _: cut(f"10.0.0.{next(numbers)}", "10.0.1.1"))
+    listing, questions = answered(discovery().steps(3), lambda _: cut(f"10.0.0.{next(numbers)}", "10.0.1.1"))
 
     assert (listing.samples, len(questions), len(listing.endpoints), listing.complete) == (3, 3, 4, False)
 
@@ -195,7 +195,7 @@ def test_as_many_samples_as_allowed() -> None:
 def test_a_whole_answer_ends_the_sampling() -> None:
     """Once an answer holds all, what was sampled before is of no account."""
     answers = iter([cut("10.0.0.1", "10.0.0.2"), Answer(Outcome.FOUND, packed("10.0.0.3", "10.0.0.4"))])
-    listing, _ = answered(discovery().look(), lambda _: next(answers))
+    listing, _ = answered(discovery().steps(), lambda _: next(answers))
 
     assert (listed(listing), listing.complete, listing.samples) == (["10.0.0.3", "10.0.0.4"], True, 1)
 
@@ -204,7 +204,7 @@ def test_a_sample_that_fails() -> None:
     """What is known stands when the next sample can't be had."""
     fake = FakeResolver()
     fake.script("web", [cut("10.0.0.1", "10.0.0.2"), "timeout"])
-    listing, _ = answered(discovery().look(), fake)
+    listing, _ = answered(discovery().steps(), fake)
 
     assert (listed(listing), listing.complete) == (["10.0.0.1", "10.0.0.2"], False)
 
@@ -212,7 +212,7 @@ def test_a_sample_that_fails() -> None:
 def test_a_first_answer_that_fails() -> None:
     """Without any answer the failure is told."""
     with pytest.raises(LookupFailed) as raised:
-        answered(discovery().look(), FakeResolver({"web": "servfail"}))
+        answered(discovery().steps(), FakeResolver({"web": "servfail"}))
 
     assert raised.value.reason == "servfail"
 
@@ -231,15 +231,15 @@ def test_one_odd_answer_changes_no_family() -> None:
         return Answer.of(question, by[question.rtype])
 
     subject = discovery(own=None, allowed_networks="0.0.0.0/0,::/0")
-    assert listed(answered(subject.look(), answer)[0]) == ["10.0.0.2"]
+    assert listed(answered(subject.steps(), answer)[0]) == ["10.0.0.2"]
     by["A"] = ["fd00::9"]  # for a moment no IPv4
-    assert listed(answered(subject.look(), answer)[0]) == ["2001:db8::2"]
+    assert listed(answered(subject.steps(), answer)[0]) == ["2001:db8::2"]
     by["A"] = ["127.0.0.1", "10.0.0.2"]
-    assert listed(answered(subject.look(), answer)[0]) == ["10.0.0.2"]
+    assert listed(answered(subject.steps(), answer)[0]) == ["10.0.0.2"]
 
 
 def test_oneself_is_an_address_that_a_peer_may_have() -> None:
     """A sinkhole that answers 127.0.0.1 does not read as being alone."""
-    listing, _ = answered(discovery(own=None).look(), FakeResolver({"web": ["127.0.0.1", "10.0.0.2"]}))
+    listing, _ = answered(discovery(own=None).steps(), FakeResolver({"web": ["127.0.0.1", "10.0.0.2"]}))
 
     assert (listing.own, listed(listing)) == (None, ["10.0.0.2"])

@@ -3,10 +3,11 @@
 import pytest
 
 from peerdisco import Answer, LookupFailed, NotHeadlessError, Outcome, Question
-from peerdisco.addresses import pack_ip, reverse_name, text_of
-from peerdisco.models import Listing, Target
+from peerdisco._core.addresses import pack_ip, reverse_name, text_of
+from peerdisco._core.listing import Listing
+from peerdisco.answers import SrvTarget
 from peerdisco.testing import FakeResolver
-from tests.lookups import answered, discovery
+from tests.support.lookups import answered, discovery
 
 WEB = "web.default.svc.cluster.local."
 DUAL = ["10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"]
@@ -23,7 +24,7 @@ def test_a_cluster_ip_by_srv() -> None:
     fake = FakeResolver()
     fake.cluster_ip("web", HEAD)
     with pytest.raises(NotHeadlessError) as raised:
-        answered(discovery().look(), fake)
+        answered(discovery().steps(), fake)
 
     assert (raised.value.service, raised.value.address) == (WEB, HEAD)
     assert [Question(WEB, "A"), Question(WEB, "SRV")] == fake.questions
@@ -48,7 +49,7 @@ def test_a_cluster_ip_by_ptr() -> None:
         return head(question)
 
     with pytest.raises(NotHeadlessError, match=HEAD):
-        answered(discovery().look(), by)
+        answered(discovery().steps(), by)
 
     assert [Question(WEB, "A"), Question(WEB, "SRV"), Question(reverse_name(pack_ip(HEAD)), "PTR")] == asked
 
@@ -57,7 +58,7 @@ def test_a_cluster_ip_by_ptr() -> None:
 def test_a_dual_stack_cluster_ip(family: str, address: str) -> None:
     """A ClusterIP of each family is still a ClusterIP."""
     with pytest.raises(NotHeadlessError) as raised:
-        answered(discovery(family=family).look(), head)
+        answered(discovery(family=family).steps(), head)
 
     assert address == raised.value.address
 
@@ -68,9 +69,9 @@ def test_a_single_pod(pods: list[str]) -> None:
     subject = discovery()
     fake = FakeResolver({"web": pods})
 
-    assert pods == listed(answered(subject.look(), fake)[0])
+    assert pods == listed(answered(subject.steps(), fake)[0])
     before = len(fake.questions)
-    assert pods == listed(answered(subject.look(), fake)[0])
+    assert pods == listed(answered(subject.steps(), fake)[0])
     assert {"A", "AAAA"} >= {question.rtype for question in fake.questions[before:]}
 
 
@@ -78,10 +79,10 @@ def test_a_verdict_is_of_an_address() -> None:
     """Another single address is asked about again."""
     subject = discovery()
     fake = FakeResolver({"web": ["10.0.0.1"]})
-    answered(subject.look(), fake)
+    answered(subject.steps(), fake)
     fake.cluster_ip("web", HEAD)
     with pytest.raises(NotHeadlessError):
-        answered(subject.look(), fake)
+        answered(subject.steps(), fake)
 
 
 def test_srv_that_names_pods() -> None:
@@ -89,10 +90,10 @@ def test_srv_that_names_pods() -> None:
 
     def by(question: Question) -> Answer:
         if question.rtype == "SRV":
-            return Answer(Outcome.FOUND, targets=(Target(f"10-0-0-1.{WEB}", 80),))
+            return Answer(Outcome.FOUND, targets=(SrvTarget(f"10-0-0-1.{WEB}", 80),))
         return Answer.of(question, ["10.0.0.1"])
 
-    listing, questions = answered(discovery().look(), by)
+    listing, questions = answered(discovery().steps(), by)
 
     assert listed(listing) == ["10.0.0.1"]
     assert [question.rtype for question in questions] == ["A", "SRV"]
@@ -109,7 +110,7 @@ def test_silent_witnesses() -> None:
     subject = discovery()
     asked = []
     for _ in range(9):
-        listing, questions = answered(subject.look(), by)
+        listing, questions = answered(subject.steps(), by)
         assert listed(listing) == [HEAD]
         asked.append("SRV" in [question.rtype for question in questions])
     assert asked == [True, False, True, False, False, True, False, False, False]
@@ -117,7 +118,7 @@ def test_silent_witnesses() -> None:
 
 def test_witnesses_take_a_share_of_the_time() -> None:
     """A silent witness leaves most of the time."""
-    looking = discovery().look()
+    looking = discovery().steps()
 
     assert next(looking) == (Question(WEB, "A"), 1.0)
     assert (Question(WEB, "SRV"), 0.1) == looking.send(Answer.of(Question(WEB, "A"), [HEAD]))
@@ -126,7 +127,7 @@ def test_witnesses_take_a_share_of_the_time() -> None:
 @pytest.mark.parametrize(("pods", "own"), [(["10.0.0.1", "10.0.0.2"], None), (["10.0.0.1"], "10.0.0.1")])
 def test_no_witness_is_needed(pods: list[str], own: str | None) -> None:
     """Several addresses, or one's own, can't be a ClusterIP."""
-    _, questions = answered(discovery(own_ips=own).look(), FakeResolver({"web": pods}))
+    _, questions = answered(discovery(own_ips=own).steps(), FakeResolver({"web": pods}))
 
     assert [Question(WEB, "A")] == questions
 
@@ -137,11 +138,11 @@ def test_an_external_name_of_a_cluster_ip() -> None:
 
     def by(question: Question) -> Answer:
         if question == Question(target, "SRV"):
-            return Answer(Outcome.FOUND, targets=(Target(target, 80),))
+            return Answer(Outcome.FOUND, targets=(SrvTarget(target, 80),))
         return Answer.of(question, [HEAD])._replace(canonical=target)
 
     with pytest.raises(NotHeadlessError) as raised:
-        answered(discovery().look(), by)
+        answered(discovery().steps(), by)
 
     assert raised.value.service == WEB
 
@@ -153,7 +154,7 @@ def test_a_name_that_is_no_services(name: str) -> None:
     def by(question: Question) -> Answer:
         return Answer(Outcome.FOUND, names=(name,)) if question.rtype == "PTR" else Answer.of(question, [HEAD])
 
-    listing, questions = answered(discovery(name).look(), by)
+    listing, questions = answered(discovery(name).steps(), by)
     assert (listed(listing), questions) == ([HEAD], [Question(name, "A")])
 
 
@@ -169,8 +170,8 @@ def test_a_witness_that_was_silent_is_asked_again() -> None:
         return Answer(Outcome.NXDOMAIN) if question.rtype == "SRV" else Answer.of(question, [HEAD])
 
     subject = discovery()
-    assert listed(answered(subject.look(), by)[0]) == [HEAD]
+    assert listed(answered(subject.steps(), by)[0]) == [HEAD]
     silent = False
-    answered(subject.look(), by)
+    answered(subject.steps(), by)
     with pytest.raises(NotHeadlessError):
-        answered(subject.look(), by)
+        answered(subject.steps(), by)

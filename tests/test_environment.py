@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from peerdisco import ConfigError, DiscoveryConfig, DnsResolver
-from peerdisco.addresses import pack_ip
-from peerdisco.discovery import Discovery
-from peerdisco.environment import Machine, OffCluster
+from peerdisco._core.addresses import pack_ip
+from peerdisco._core.discovery import Discovery
+from peerdisco.environment import HostEnvironment, StaticEnvironment
 from peerdisco.testing import FakeClock
 
 # As Linux prints it, cut to what a Pod with two interfaces and the loopback has.
@@ -51,9 +51,9 @@ def proc_net(tmp_path: Path) -> Path:
     return folder
 
 
-def machine(tmp_path: Path, clock: Callable[[], float] = lambda: 1000.0, /, **environ: str) -> Machine:
+def machine(tmp_path: Path, clock: Callable[[], float] = lambda: 1000.0, /, **environ: str) -> HostEnvironment:
     """A machine of which only these files and variables are known."""
-    return Machine(
+    return HostEnvironment(
         environ=environ,
         service_account=tmp_path / "namespace",
         proc_net=tmp_path / "net",
@@ -202,9 +202,9 @@ def test_own_is_remembered_by_a_resolver(tmp_path: Path, proc_net: Path) -> None
     """Also where the resolver has a resolv.conf of its own."""
     (tmp_path / "resolv.conf").write_text("nameserver 10.96.0.10\n")
     with DnsResolver(resolv_conf=tmp_path / "resolv.conf", machine=machine(tmp_path)) as resolver:
-        assert resolver.surroundings.local_among(LISTED) == OWN
+        assert resolver.environment.local_among(LISTED) == OWN
         shutil.rmtree(proc_net)
-        assert resolver.surroundings.local_among(LISTED) == OWN
+        assert resolver.environment.local_among(LISTED) == OWN
 
 
 def test_own_is_looked_for_again(tmp_path: Path, proc_net: Path) -> None:
@@ -238,8 +238,8 @@ def test_the_kernel_is_asked_about_news(tmp_path: Path) -> None:
 
 
 def test_off_cluster() -> None:
-    """Surroundings that a resolver brings say what they were told, below what is configured."""
-    there = OffCluster((pack_ip("10.0.0.1"),), namespace="shop", cluster_domain="k8s.example")
+    """Environment that a resolver brings say what they were told, below what is configured."""
+    there = StaticEnvironment((pack_ip("10.0.0.1"),), namespace="shop", cluster_domain="k8s.example")
     plain = DiscoveryConfig("web")
     full = DiscoveryConfig("web", namespace="a", cluster_domain="b", own_ips="10.0.0.2")
 
@@ -247,7 +247,7 @@ def test_off_cluster() -> None:
     assert (there.namespace(full), there.cluster_domain(full)) == ("a", "b")
     assert (pack_ip("10.0.0.1"),) == there.own_ips(plain)
     assert (pack_ip("10.0.0.2"),) == there.own_ips(full)
-    assert OffCluster(()).own_ips(plain) == ()
+    assert StaticEnvironment(()).own_ips(plain) == ()
     assert frozenset() == there.local_among(frozenset({pack_ip("127.0.0.1")}))
 
 

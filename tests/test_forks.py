@@ -101,12 +101,12 @@ def test_grandchild(cluster: LocalCluster, watcher: PeerWatcher) -> None:
 
 def test_a_fork_in_the_middle_of_a_lookup(cluster: LocalCluster) -> None:
     """What the parent's thread held at that moment does not keep the child's from working."""
-    cluster.misbehave("drop")
+    cluster.fail("drop")
     with PeerWatcher("svc", timeout=5, **cluster.options) as watcher:
         cluster.wait_for_questions(1)
         child = in_a_child(lambda: (watcher.refresh().ips, see_three(watcher)))
         cluster.wait_for_questions(2)
-        cluster.behave()
+        cluster.heal()
         cluster.headless("svc", THREE)
         assert child() == str((THREE, THREE))
         assert see_three(watcher) == THREE

@@ -20,21 +20,21 @@ Prepare: TypeAlias = Callable[[LocalCluster], int]
 
 def over_udp(cluster: LocalCluster) -> int:
     """The only question gets no reply."""
-    cluster.misbehave("drop")
+    cluster.fail("drop")
     return 1
 
 
 def over_tcp(cluster: LocalCluster) -> int:
     """The reply over TCP is late, after one over UDP that was cut."""
     cluster.headless("svc", [f"10.1.{n >> 8}.{n & 255}" for n in range(1, 500)])
-    cluster.misbehave("delay", seconds=30, transport="tcp")
+    cluster.fail("delay", seconds=30, transport="tcp")
     return 2
 
 
 def between_retries(cluster: LocalCluster) -> int:
     """The server hangs up on every question over TCP, so that it is asked again and again."""
     cluster.headless("svc", [f"10.1.{n >> 8}.{n & 255}" for n in range(1, 500)])
-    cluster.misbehave("tcp_closed")
+    cluster.fail("tcp_closed")
     return 5
 
 
@@ -115,7 +115,7 @@ def test_close_while_idle(cluster: LocalCluster) -> None:
 
 def test_a_lookup_of_somebody_else_ends_with_close(cluster: LocalCluster) -> None:
     """A refresh that is under way in another thread ends as well."""
-    cluster.misbehave("drop")
+    cluster.fail("drop")
     watcher = PeerWatcher("svc", **cluster.options)
     errors: list[BaseException] = []
 

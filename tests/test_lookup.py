@@ -4,8 +4,8 @@ import pytest
 from tenacity import Retrying
 
 from peerdisco import Answer, LookupFailed, Outcome, Question
-from peerdisco.lookup import Exchange
-from tests.rounds import (
+from peerdisco._dns.lookup import Exchange
+from tests.support.rounds import (
     FIRST,
     FOUND,
     IPS,

@@ -6,11 +6,12 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from peerdisco import LookupFailed, Outcome, Question, messages
-from peerdisco.addresses import pack_ip
-from peerdisco.config import Nameserver
-from peerdisco.lookup import MAX_ALIASES, Exchange
-from tests.rounds import (
+from peerdisco import LookupFailed, Outcome, Question
+from peerdisco._core.addresses import pack_ip
+from peerdisco._dns import query
+from peerdisco._dns.lookup import MAX_ALIASES, Exchange
+from peerdisco._dns.nameserver import Nameserver
+from tests.support.rounds import (
     FIRST,
     FOUND,
     NAME,
@@ -53,9 +54,9 @@ def test_tcp_is_forgotten() -> None:
 def test_tcp_is_forgotten_once_udp_would_do(pods: int, remembered: bool) -> None:
     """Over UDP names are compressed, so that what is longer over TCP may still fit."""
     bench = Bench(needs_tcp={(FIRST, WEB)})
-    message = dns.message.make_response(dns.message.from_wire(messages.encode(WEB)))
+    message = dns.message.make_response(dns.message.from_wire(query.encode(WEB)))
     message.answer.append(dns.rrset.from_text(NAME, 30, "IN", "A", *(f"10.0.0.{n}" for n in range(pods))))
-    assert (len(message.to_wire(max_size=65535)) > messages.UDP_PAYLOAD) is remembered
+    assert (len(message.to_wire(max_size=65535)) > query.UDP_PAYLOAD) is remembered
 
     def spelt_out(exchange: Exchange) -> bytes:
         compressed = replying(*(f"{NAME} A 10.0.0.{n}" for n in range(pods)))(exchange)

@@ -7,7 +7,7 @@ import pytest
 from peerdisco import NotHeadlessError, Outcome, Peer, PeerSet, Question
 from peerdisco.config import Family
 from peerdisco.testing import LocalCluster, Pod
-from tests.worlds import Discover, in_both_worlds, ips
+from tests.support.both import Discover, in_both_worlds, ips
 
 WEB = "web.default.svc.cluster.local."
 SRV = Question(f"_http._tcp.{WEB}", "SRV")

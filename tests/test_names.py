@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerdisco import ConfigError, names
-from tests import bad_input
+from peerdisco import ConfigError
+from peerdisco._core import names
+from peerdisco._dns.query import is_name
+from tests.support import bad_input
 
 LABELS = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,20}[a-z0-9_])?", fullmatch=True)
 SPELT = st.text(st.sampled_from("aA0.-_ :/[]%\x00\n\u212a\u0130é"), max_size=70)
@@ -51,7 +53,7 @@ def test_every_form(service: str, name: str) -> None:
     ],
 )
 def test_what_a_form_leaves_out(service: str, namespace: bool, domain: bool) -> None:
-    """Only what is needed is looked for in the surroundings."""
+    """Only what is needed is looked for in the environment."""
     assert namespace is names.needs_namespace(service)
     assert domain is names.needs_domain(service)
 
@@ -121,7 +123,7 @@ def test_any_name(labels: list[str], absolute: bool) -> None:
     assert not name.endswith("..")
     assert name == name.lower()
     assert name.startswith(text.lower())
-    assert names.is_name(name)
+    assert is_name(name)
 
 
 @given(st.one_of(SPELT, st.text(max_size=40)))
@@ -179,4 +181,4 @@ def test_no_port_names(text: str) -> None:
 )
 def test_names_from_dns(text: str, expected: bool) -> None:
     """What DNS names is asked for only where it has the same grammar."""
-    assert expected is names.is_name(text)
+    assert expected is is_name(text)

@@ -3,16 +3,16 @@
 import pytest
 
 from peerdisco import PeersNotReady
-from tests.watches import FIRST, NAME, OWN, SECOND, Story
-from tests.worlds import ips
+from tests.support.both import ips
+from tests.support.watches import FIRST, NAME, OWN, SECOND, Story
 
 
 def test_why_not_headless() -> None:
     """A Service with a head is named with its ClusterIP and the cure, also where peers were known before."""
     story = Story(OWN, FIRST)
-    story.look()
+    story.poll()
     story.fake.cluster_ip("svc", "10.9.9.9")
-    story.look()
+    story.poll()
 
     assert story.give_up(2).startswith(f"1 of 2 peers of {NAME} after 3 s: {NAME} is not headless")
     assert "10.9.9.9" in story.give_up(2)
@@ -22,7 +22,7 @@ def test_why_not_headless() -> None:
 def test_why_a_typo_or_nobody_ready() -> None:
     """A name that DNS does not know may be a typo, or nobody is ready yet, maybe since readiness waits for peers."""
     story = Story()
-    story.look()
+    story.poll()
     message = story.give_up(1)
 
     for part in ("0 of 1 peers", "DNS knows no such name", "typo", "no Pod is ready", "publishNotReadyAddresses: true"):
@@ -32,14 +32,14 @@ def test_why_a_typo_or_nobody_ready() -> None:
 def test_why_not_this_family() -> None:
     """A name without Pods of the family that is asked for is told apart from a typo."""
     story = Story("fd00::2", family="ipv4")
-    story.look()
+    story.poll()
     assert "no Pod of this address family" in story.give_up(1)
 
 
 def test_why_self_is_not_listed() -> None:
     """Who is not listed itself is told how readiness and peers can wait for each other."""
     story = Story(FIRST, SECOND)
-    story.look()
+    story.poll()
     message = story.give_up(5)
 
     assert "2 of 5 peers" in message
@@ -50,7 +50,7 @@ def test_why_self_is_not_listed() -> None:
 def test_why_others_are_not_ready() -> None:
     """Who is listed, but not with enough others, is told that these are not ready."""
     story = Story(OWN, FIRST)
-    story.look()
+    story.poll()
     message = story.give_up(2)
 
     assert "the others are not ready, or there are fewer replicas" in message
@@ -60,9 +60,9 @@ def test_why_others_are_not_ready() -> None:
 def test_why_dns_fails() -> None:
     """While DNS fails the message says how, how often in a row, and for how long."""
     story = Story(OWN, FIRST)
-    story.look()
+    story.poll()
     story.fake.fail("svc", "servfail")
-    story.look(2)
+    story.poll(2)
     message = story.give_up(2)
 
     assert f"1 of 2 peers of {NAME} after 3 s: DNS has failed 2 times in a row, for 5.0 s: " in message
@@ -73,7 +73,7 @@ def test_why_dns_has_always_failed() -> None:
     """DNS that never answered has failed since the start."""
     story = Story(OWN)
     story.fake.fail("svc", "timeout")
-    story.look()
+    story.poll()
 
     assert "DNS has failed 1 times in a row, since the start: " in story.give_up(1)
 
@@ -81,7 +81,7 @@ def test_why_dns_has_always_failed() -> None:
 def test_why_the_list_keeps_changing() -> None:
     """Enough peers that do not stay the same for long enough are not what was waited for."""
     story = Story(OWN, FIRST)
-    story.look()
+    story.poll()
     assert story.give_up(1, stable_for=60).endswith("they are there, but the list keeps changing")
 
 
@@ -105,13 +105,13 @@ def test_waits_until_stable() -> None:
     story = Story(OWN)
     waits = story.watch.waits(1, None, 10)
     assert next(waits) is None
-    story.look()
+    story.poll()
     story.fake["svc"] = ips(3)
-    story.look()
+    story.poll()
     assert next(waits) == 10
     story.clock.advance(4)
     story.fake["svc"] = ips(4)
-    story.look()
+    story.poll()
     story.clock.advance(6)
     assert next(waits) == 4
     story.clock.advance(4)
@@ -125,6 +125,6 @@ def test_waits_for_the_first_answer() -> None:
     story = Story()
     waits = story.watch.waits(0, None, 0)
     next(waits)
-    story.look()
+    story.poll()
     with pytest.raises(StopIteration):
         next(waits)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peerdisco import ConfigError, DnsResolver, LookupFailed, Question
-from peerdisco.config import Nameserver
-from peerdisco.environment import Machine
-from peerdisco.resolv_conf import ResolvConf
+from peerdisco._dns.nameserver import Nameserver
+from peerdisco._dns.resolv_conf import ResolvConf
+from peerdisco.environment import HostEnvironment
 from peerdisco.testing import LocalCluster
 
 KUBELET = """\
@@ -173,7 +173,7 @@ def test_nobody_to_ask(tmp_path: Path, text: str) -> None:
 def test_no_path(path: str) -> None:
     """What can't be a path is refused as a file that is not there."""
     with pytest.raises(ConfigError, match="no path") as raised:
-        Machine().resolv_conf(path)
+        HostEnvironment().resolv_conf(path)
 
     assert raised.value.key == "resolv_conf"
 
@@ -189,7 +189,7 @@ def test_read_again_when_it_changes(tmp_path: Path) -> None:
     """A file that stays is read once, and one that changes is read again."""
     path = tmp_path / "resolv.conf"
     path.write_text("nameserver 10.96.0.10\n")
-    machine = Machine()
+    machine = HostEnvironment()
     first = machine.resolv_conf(str(path))
 
     assert first is machine.resolv_conf(str(path))
@@ -202,7 +202,7 @@ def test_the_nameserver_moves(tmp_path: Path) -> None:
     path = tmp_path / "resolv.conf"
     question = Question("web.default.svc.cluster.local.", "A")
 
-    class Here(Machine):
+    class Here(HostEnvironment):
         """A machine on which `nameserver` lines may bear ports."""
 
         def nameservers(self, resolv_conf: str) -> tuple[Nameserver, ...]:

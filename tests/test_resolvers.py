@@ -20,13 +20,13 @@ from peerdisco import (
     StaticResolver,
     discover_peers,
 )
-from peerdisco.addresses import pack_ip
-from peerdisco.environment import Machine
+from peerdisco._core.addresses import pack_ip
+from peerdisco.environment import HostEnvironment
 from peerdisco.resolvers import default_resolver
 from peerdisco.testing import FakeResolver, LocalCluster
 from peerdisco.testing.cluster import Fault
-from tests.sockets import closed_port
-from tests.worlds import ips
+from tests.support.both import ips
+from tests.support.sockets import closed_port
 
 WEB = Question("web.default.svc.cluster.local.", "A")
 LARGE = Question("large.default.svc.cluster.local.", "A")
@@ -92,7 +92,7 @@ def test_absence_is_an_answer(ask: Ask, resolver: DnsResolver) -> None:
 )
 def test_every_fault_in_time(ask: Ask, cluster: LocalCluster, resolver: DnsResolver, fault: Fault, reason: str) -> None:
     """Whatever a server does, the lookup ends in time, and says why."""
-    cluster.misbehave(fault)
+    cluster.fail(fault)
     begun = time.monotonic()
     with pytest.raises(LookupFailed) as raised:
         ask(resolver, WEB, 0.5)
@@ -104,7 +104,7 @@ def test_every_fault_in_time(ask: Ask, cluster: LocalCluster, resolver: DnsResol
 
 def test_a_late_reply_in_time(ask: Ask, cluster: LocalCluster, resolver: DnsResolver) -> None:
     """A reply is waited for, and one that comes after its attempt is not taken for another's."""
-    cluster.misbehave("delay", seconds=0.15, times=1)
+    cluster.fail("delay", seconds=0.15, times=1)
 
     assert ask(resolver, WEB, 0.5).addresses == THREE
     cluster.wait_for_questions(2)
@@ -113,7 +113,7 @@ def test_a_late_reply_in_time(ask: Ask, cluster: LocalCluster, resolver: DnsReso
 
 def test_a_reply_too_late(ask: Ask, cluster: LocalCluster, resolver: DnsResolver) -> None:
     """A server that is slower than the time there is has not answered."""
-    cluster.misbehave("delay", seconds=5)
+    cluster.fail("delay", seconds=5)
     begun = time.monotonic()
     with pytest.raises(LookupFailed) as raised:
         ask(resolver, WEB, 0.5)
@@ -125,7 +125,7 @@ def test_a_reply_too_late(ask: Ask, cluster: LocalCluster, resolver: DnsResolver
 @pytest.mark.parametrize("fault", ["wrong_id", "wrong_question"])
 def test_a_reply_that_does_not_fit_is_ignored(ask: Ask, cluster: LocalCluster, fault: Fault) -> None:
     """After a reply to something else the wait goes on: over TCP the true one follows on the same connection."""
-    cluster.misbehave(fault, times=1)
+    cluster.fail(fault, times=1)
     with DnsResolver(cluster.nameserver) as resolver:
         assert ask(resolver, WEB, 1).addresses == THREE
 
@@ -141,7 +141,7 @@ def test_tcp_where_udp_is_too_small(ask: Ask, cluster: LocalCluster, resolver: D
 
 def test_cut_over_tcp_as_well(ask: Ask, cluster: LocalCluster, resolver: DnsResolver) -> None:
     """What does not fit even TCP is a partial answer, and says so."""
-    cluster.misbehave("truncated")
+    cluster.fail("truncated")
     answer = ask(resolver, LARGE, 1)
 
     assert (answer.outcome, len(answer.addresses), answer.complete) == (Outcome.FOUND, 100, False)
@@ -149,7 +149,7 @@ def test_cut_over_tcp_as_well(ask: Ask, cluster: LocalCluster, resolver: DnsReso
 
 def test_no_tcp(ask: Ask, cluster: LocalCluster, resolver: DnsResolver) -> None:
     """Where TCP fails, an answer that needs it can't be had: the cure is port 53 for TCP."""
-    cluster.misbehave("tcp_closed")
+    cluster.fail("tcp_closed")
     with pytest.raises(LookupFailed, match="TCP") as raised:
         ask(resolver, LARGE, 1)
 
@@ -159,7 +159,7 @@ def test_no_tcp(ask: Ask, cluster: LocalCluster, resolver: DnsResolver) -> None:
 
 def test_silence_over_tcp_in_time(ask: Ask, cluster: LocalCluster, resolver: DnsResolver) -> None:
     """The time holds over TCP too."""
-    cluster.misbehave("drop", transport="tcp")
+    cluster.fail("drop", transport="tcp")
     begun = time.monotonic()
     with pytest.raises(LookupFailed) as raised:
         ask(resolver, LARGE, 0.5)
@@ -180,7 +180,7 @@ def test_a_dead_first_server(ask: Ask, cluster: LocalCluster) -> None:
 def test_a_silent_first_server(ask: Ask, cluster: LocalCluster) -> None:
     """Silence costs the first server's share of the time, and no more."""
     with LocalCluster() as silent, DnsResolver([silent.nameserver, cluster.nameserver]) as resolver:
-        silent.misbehave("drop")
+        silent.fail("drop")
         assert ask(resolver, WEB, 0.5).addresses == THREE
         assert len(silent.questions) == 1
 
@@ -189,7 +189,7 @@ def test_a_silent_first_server(ask: Ask, cluster: LocalCluster) -> None:
 def test_a_broken_first_server(ask: Ask, cluster: LocalCluster, fault: Fault) -> None:
     """A server that can't say is no reason not to ask the next."""
     with LocalCluster() as broken, DnsResolver([broken.nameserver, cluster.nameserver]) as resolver:
-        broken.misbehave(fault)
+        broken.fail(fault)
         assert ask(resolver, WEB, 5).addresses == THREE
         assert len(broken.questions) == 1
 
@@ -253,7 +253,7 @@ def test_a_resolvers_own_resolv_conf_makes_the_names(tmp_path: Path) -> None:
     """The search list of the file that a resolver is given goes with its nameservers."""
     path = tmp_path / "resolv.conf"
     path.write_text("search shop.svc.corp.example svc.corp.example corp.example\n")
-    here = Machine(environ={}, service_account=tmp_path / "none")
+    here = HostEnvironment(environ={}, service_account=tmp_path / "none")
     with LocalCluster(namespace="shop", cluster_domain="corp.example") as cluster:
         cluster.headless("web", ["10.0.0.1", "10.0.0.2"])
         with DnsResolver(cluster.nameserver, resolv_conf=path, machine=here) as resolver:

@@ -5,9 +5,9 @@ import math
 import pytest
 
 from peerdisco import Outcome
-from peerdisco.addresses import pack_ip
-from peerdisco.models import Listing
-from tests.rosters import THREE, TWO, Story, listed
+from peerdisco._core.addresses import pack_ip
+from peerdisco._core.listing import Listing
+from tests.support.rosters import THREE, TWO, Story, listed
 
 
 def test_nothing_is_known_at_first() -> None:
@@ -26,80 +26,80 @@ def test_nothing_is_known_at_first() -> None:
 def test_removal_is_confirmed(confirmations: int) -> None:
     """A Pod leaves with the n-th complete answer in a row that lacks it, and not before."""
     story = Story({"removal_confirmations": confirmations})
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
 
-    assert [THREE] * (confirmations - 1) + [TWO] == [story.found(listed(*TWO)) for _ in range(confirmations)]
+    assert [THREE] * (confirmations - 1) + [TWO] == [story.on_listing(listed(*TWO)) for _ in range(confirmations)]
 
 
 def test_a_pod_that_is_back_begins_anew() -> None:
     """An answer that has the Pod undoes the ones that lacked it."""
     story = Story()
 
-    assert story.found(listed(*THREE), listed(*TWO), listed(*THREE), listed(*TWO)) == THREE
+    assert story.on_listing(listed(*THREE), listed(*TWO), listed(*THREE), listed(*TWO)) == THREE
 
 
 def test_a_failure_confirms_nothing() -> None:
     """Only answers count as confirmations, and a failure between two does not undo the first."""
     story = Story()
-    story.found(listed(*THREE), listed(*TWO))
+    story.on_listing(listed(*THREE), listed(*TWO))
 
-    assert story.failed(5) == THREE
-    assert story.found(listed(*TWO)) == TWO
+    assert story.on_failure(5) == THREE
+    assert story.on_listing(listed(*TWO)) == TWO
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NXDOMAIN, Outcome.NODATA])
 def test_nobody_there_is_a_complete_answer(outcome: Outcome) -> None:
     """An empty list is confirmed like any other removal, and says at once what DNS said."""
     story = Story()
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
     nobody = listed()._replace(outcome=outcome)
 
-    assert story.found(nobody) == THREE
+    assert story.on_listing(nobody) == THREE
     assert story.roster.peers.outcome is outcome
-    assert story.found(nobody) == ()
+    assert story.on_listing(nobody) == ()
 
 
 def test_the_second_question_is_early() -> None:
     """While somebody is missing, the next question is asked after 0.5 s, and at the old pace once that is settled."""
     story = Story()
-    story.found(*[listed(*THREE)] * 9)
+    story.on_listing(*[listed(*THREE)] * 9)
     assert story.wait() == 5.0
-    story.found(listed(*TWO))
+    story.on_listing(listed(*TWO))
     assert story.wait() == 0.5
 
 
 def test_a_failure_keeps_the_list() -> None:
     """Whoever was listed stays through any number of failures; the list is stale until the next answer."""
     story = Story()
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
     before = story.roster.peers
     story.clock.advance(3600)
 
-    assert story.failed(1000) == THREE
+    assert story.on_failure(1000) == THREE
     assert (story.roster.peers.stale, before.stale, story.roster.peers.age) == (True, False, 3600.0)
-    assert story.roster.peers.listed is before.listed
-    story.found(listed(*THREE))
+    assert story.roster.peers._packed is before._packed
+    story.on_listing(listed(*THREE))
     assert (story.roster.peers.stale, story.roster.peers.age, story.roster.failures) == (False, 0.0, 0)
 
 
 def test_max_stale_empties_the_list() -> None:
     """A list that could not be refreshed for `max_stale` seconds is emptied: then, and not before."""
     story = Story({"max_stale": 60})
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
     story.clock.advance(59.9)
-    assert story.failed() == THREE
+    assert story.on_failure() == THREE
     story.clock.advance(0.2)
     story.roster.expire(story.clock())
 
     assert story.roster.peers.ips == ()
     assert story.roster.peers.stale
-    assert story.found(listed(*THREE)) == THREE
+    assert story.on_listing(listed(*THREE)) == THREE
 
 
 def test_max_stale_is_for_failures() -> None:
     """A list whose next lookup is merely not due yet does not expire, and is not asked for sooner."""
     story = Story({"max_stale": 1})
-    story.found(*[listed(*THREE)] * 9)
+    story.on_listing(*[listed(*THREE)] * 9)
     story.clock.advance(4)
     story.roster.expire(story.clock())
 
@@ -110,39 +110,39 @@ def test_max_stale_is_for_failures() -> None:
 def test_the_wait_ends_where_the_list_expires() -> None:
     """While DNS fails, no wait is so long that `max_stale` would pass unnoticed."""
     story = Story({"max_stale": 60})
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
     story.clock.advance(50)
-    story.failed(9)
+    story.on_failure(9)
     assert story.wait() == 10.0
     story.clock.advance(10)
-    assert story.failed() == ()
+    assert story.on_failure() == ()
     assert story.wait() == 30.0
 
 
 def test_max_stale_does_not_outrun_the_fleet() -> None:
     """Not even an expiry that is near is a reason to ask more often than all replicas together may."""
     story = Story({"max_stale": 0.1, "max_fleet_qps": 1})
-    story.found(listed(*THREE))
-    story.failed()
+    story.on_listing(listed(*THREE))
+    story.on_failure()
     assert story.wait() >= 4.0
 
 
 def test_oneself_leaves_at_once() -> None:
     """An address that turns out to be one's own leaves the list without any confirmation."""
     story = Story()
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
 
-    assert story.found(listed(*TWO, own=THREE[2])) == TWO
+    assert story.on_listing(listed(*TWO, own=THREE[2])) == TWO
     assert story.roster.peers.self_listed
 
 
 def test_the_same_answer_is_the_same_list() -> None:
     """What has not changed is not made anew, so that comparing is cheap."""
     story = Story()
-    story.found(listed(*THREE))
-    before = story.roster.peers.listed
-    story.found(listed(*THREE), listed(*TWO), listed(*THREE))
-    assert story.roster.peers.listed is before
+    story.on_listing(listed(*THREE))
+    before = story.roster.peers._packed
+    story.on_listing(listed(*THREE), listed(*TWO), listed(*THREE))
+    assert story.roster.peers._packed is before
 
 
 def test_another_port_is_no_second_peer() -> None:
@@ -150,6 +150,6 @@ def test_another_port_is_no_second_peer() -> None:
     story = Story()
     ip = pack_ip("10.0.0.2")
     for port in (80, 8080):
-        story.found(Listing(Outcome.FOUND, frozenset({(ip, port, "")}), None, 30, complete=True))
+        story.on_listing(Listing(Outcome.FOUND, frozenset({(ip, port, "")}), None, 30, complete=True))
 
     assert [peer.netloc() for peer in story.roster.peers] == ["10.0.0.2:8080"]

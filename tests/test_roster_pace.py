@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rosters import THREE, TWO, Story, listed
+from tests.support.rosters import THREE, TWO, Story, listed
 
 
 def test_pace_doubles_to_refresh() -> None:
@@ -10,7 +10,7 @@ def test_pace_doubles_to_refresh() -> None:
     story = Story({"refresh": 5})
     waits = []
     for _ in range(7):
-        story.found(listed(*THREE))
+        story.on_listing(listed(*THREE))
         waits.append(story.wait())
 
     assert waits == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
@@ -21,7 +21,7 @@ def test_pace_of_an_empty_service() -> None:
     story = Story()
     waits = []
     for _ in range(5):
-        story.found(listed())
+        story.on_listing(listed())
         waits.append(story.wait())
 
     assert waits == [0.5, 1.0, 2.0, 4.0, 5.0]
@@ -35,7 +35,7 @@ def test_pace_before_the_first_answer() -> None:
 def test_a_short_refresh_is_kept() -> None:
     """Nobody asks less often while young than afterwards."""
     story = Story({"refresh": 0.2})
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
     assert story.wait() == 0.2
 
 
@@ -43,10 +43,10 @@ def test_a_short_refresh_is_kept() -> None:
 def test_a_change_quickens(after: tuple[str, ...], answers: int) -> None:
     """Rollouts come in waves: after a change the pace begins anew."""
     story = Story()
-    story.found(*[listed(*THREE)] * 9)
-    story.found(*[listed(*after)] * answers)
+    story.on_listing(*[listed(*THREE)] * 9)
+    story.on_listing(*[listed(*after)] * answers)
     first = story.wait()
-    story.found(listed(*after))
+    story.on_listing(listed(*after))
 
     assert (first, story.wait()) == (0.5, 1.0)
 
@@ -54,10 +54,10 @@ def test_a_change_quickens(after: tuple[str, ...], answers: int) -> None:
 def test_somebody_waiting_quickens() -> None:
     """Whoever waits for peers has them asked for faster, but not while DNS fails."""
     story = Story()
-    story.found(*[listed(*THREE)] * 9)
+    story.on_listing(*[listed(*THREE)] * 9)
     story.roster.hurry()
     assert story.wait() == 0.5
-    story.failed(9)
+    story.on_failure(9)
     story.roster.hurry()
     assert story.wait() == 30.0
 
@@ -65,12 +65,12 @@ def test_somebody_waiting_quickens() -> None:
 def test_backoff() -> None:
     """Failures are asked again after 0.5 s, and half as often each time, down to `max_backoff`; an answer ends that."""
     story = Story({"max_backoff": 7})
-    story.found(*[listed(*THREE)] * 9)
+    story.on_listing(*[listed(*THREE)] * 9)
     waits = []
     for _ in range(7):
-        story.failed()
+        story.on_failure()
         waits.append(story.wait())
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
 
     assert waits == [0.5, 1.0, 2.0, 4.0, 7.0, 7.0, 7.0]
     assert story.wait() == 5.0
@@ -80,7 +80,7 @@ def test_backoff() -> None:
 def test_jitter(luck: float, wait: float) -> None:
     """A wait is lengthened or shortened by up to `jitter` of it."""
     story = Story({"jitter": 0.2}, luck=luck)
-    story.found(*[listed(*THREE)] * 9)
+    story.on_listing(*[listed(*THREE)] * 9)
     assert story.wait() == pytest.approx(wait)
 
 
@@ -89,14 +89,14 @@ def test_jitter(luck: float, wait: float) -> None:
 def test_fleet_floor(luck: float, jitter: float) -> None:
     """N peers and oneself ask `max_fleet_qps` questions a second together at most, whatever the jitter says."""
     story = Story({"max_fleet_qps": 0.2, "jitter": jitter}, luck=luck)
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
     assert 20.0 <= story.wait() <= 20.0 * (1 + jitter)
 
 
 def test_fleet_floor_spreads() -> None:
     """At the floor the replicas are still spread over a jitter's width, and not all in step."""
     story = Story({"max_fleet_qps": 0.2}, luck=0.0)
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
     waits = []
     for tenths in range(11):
         story.luck = tenths / 10
@@ -109,22 +109,22 @@ def test_fleet_floor_spreads() -> None:
 def test_fleet_floor_holds_while_failing() -> None:
     """Failing is no reason to ask more than the fleet may."""
     story = Story({"max_fleet_qps": 0.1})
-    story.found(listed(*THREE))
-    story.failed()
+    story.on_listing(listed(*THREE))
+    story.on_failure()
     assert story.wait() == 40.0
 
 
 def test_wait_is_never_nothing() -> None:
     """The shortest schedule, the smallest expiry and the worst luck still leave a pause."""
     story = Story({"refresh": 0.01, "jitter": 0.99, "max_stale": 1e-9, "max_fleet_qps": 1e9}, luck=0.0)
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
     assert story.wait() >= 0.01
-    story.failed()
+    story.on_failure()
     assert story.wait() >= 0.01
 
 
 def test_wait_is_never_endless() -> None:
     """What no thread could wait for is cut to a day."""
     story = Story({"max_fleet_qps": 1e-300})
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
     assert story.wait() == 86_400.0

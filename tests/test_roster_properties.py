@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from peerdisco import DiscoveryConfig, Outcome, Peer
-from peerdisco.models import Endpoint, Listing
-from peerdisco.roster import Roster
+from peerdisco._core.listing import Endpoint, Listing
+from peerdisco._core.roster import Roster
+from peerdisco._core.watcher import ChangeCursor
 from peerdisco.testing import FakeClock
-from peerdisco.watching import Reader
 
 OWN = bytes([10, 0, 0, 1])
 OTHERS = [*(bytes([10, 0, 0, last]) for last in range(2, 6)), b"\xfd" + bytes(14) + b"\x01", b"\xfd" + bytes(15)]
@@ -57,7 +57,7 @@ class RosterLaws(RuleBasedStateMachine):
         self.luck = 0.0
         self.roster = Roster(self.config, "svc.", clock=self.clock, random=lambda: self.luck)
         self.missed: dict[Endpoint, int] = {}
-        self.readers = [(Reader(), set[Peer]()), (Reader(), set[Peer]())]
+        self.readers = [(ChangeCursor(), set[Peer]()), (ChangeCursor(), set[Peer]())]
 
     @rule(ips=some, own=st.booleans(), again=st.integers(1, 5))
     def complete(self, ips: frozenset[bytes], own: bool, again: int) -> None:
@@ -66,7 +66,7 @@ class RosterLaws(RuleBasedStateMachine):
         outcome = Outcome.FOUND if endpoints or own else Outcome.NXDOMAIN
         for _ in range(again):
             before = self.known()
-            self.roster.found(Listing(outcome, endpoints, myself, 30, complete=True), self.clock())
+            self.roster.on_listing(Listing(outcome, endpoints, myself, 30, complete=True), self.clock())
             self.missed = {endpoint: self.missed.get(endpoint, 0) + 1 for endpoint in before - endpoints - {myself}}
             gone = {endpoint for endpoint, times in self.missed.items() if times >= self.config.removal_confirmations}
             assert self.known() == (before | endpoints) - gone - {myself}
@@ -78,7 +78,7 @@ class RosterLaws(RuleBasedStateMachine):
         before = self.known() - {myself}
         listing = Listing(Outcome.FOUND, endpoints, myself, 30, complete=False, samples=samples, sample_size=size)
         fresh = before - endpoints - self.missed.keys()
-        self.roster.found(listing, self.clock())
+        self.roster.on_listing(listing, self.clock())
         after = self.known()
         assert endpoints <= after <= before | endpoints
         if self.config.removal_confirmations > 1:
@@ -91,8 +91,8 @@ class RosterLaws(RuleBasedStateMachine):
         """A failure never shrinks the list, except where `max_stale` is over."""
         before = self.roster.peers
         for _ in range(times):
-            self.roster.failed(self.clock())
-        self.check_expiry(before.listed.endpoints)
+            self.roster.on_failure(self.clock())
+        self.check_expiry(before._packed.endpoints)
         assert self.roster.peers.stale
         assert self.roster.failures >= times
 
@@ -115,7 +115,7 @@ class RosterLaws(RuleBasedStateMachine):
         """After an answer with everyone, one stray answer removes nobody."""
         self.confirm()
         everyone = self.known() | self.endpoints(ips)
-        self.roster.found(Listing(Outcome.FOUND, self.endpoints(ips), None, 30, complete=True), self.clock())
+        self.roster.on_listing(Listing(Outcome.FOUND, self.endpoints(ips), None, 30, complete=True), self.clock())
         assert self.known() == everyone
         self.confirm()
         assert self.known() == everyone
@@ -124,9 +124,9 @@ class RosterLaws(RuleBasedStateMachine):
     def the_same(self) -> None:
         """The same complete answer again leaves the very same list."""
         self.confirm()
-        listed = self.roster.peers.listed
+        listed = self.roster.peers._packed
         self.confirm()
-        assert self.roster.peers.listed is listed
+        assert self.roster.peers._packed is listed
 
     @rule(which=st.integers(0, 1))
     def read(self, which: int) -> None:
@@ -175,12 +175,12 @@ class RosterLaws(RuleBasedStateMachine):
 
     def confirm(self) -> None:
         """An answer with everyone who is listed, so that nobody is missing any more."""
-        self.roster.found(Listing(Outcome.FOUND, self.known(), None, 30, complete=True), self.clock())
+        self.roster.on_listing(Listing(Outcome.FOUND, self.known(), None, 30, complete=True), self.clock())
         self.missed = {}
 
     def known(self) -> frozenset[Endpoint]:
         """Who is listed."""
-        return self.roster.peers.listed.endpoints
+        return self.roster.peers._packed.endpoints
 
     def check_expiry(self, before: frozenset[Endpoint]) -> None:
         """The list is as it was, or has expired."""

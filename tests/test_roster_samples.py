@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.rosters import THREE, TWO, Story, cut, listed
+from tests.support.rosters import THREE, TWO, Story, cut, listed
 
 
 def missed_answers(story: Story, *, size: int, samples: int = 1) -> int:
     """How many cut answers without the last of THREE it takes until that is gone."""
     for answers in range(1, 100):
-        if story.found(cut(*TWO, size=size, samples=samples)) == TWO:
+        if story.on_listing(cut(*TWO, size=size, samples=samples)) == TWO:
             return answers
     return -1
 
@@ -16,9 +16,9 @@ def missed_answers(story: Story, *, size: int, samples: int = 1) -> int:
 def test_cut_answers_add_up() -> None:
     """Each cut answer adds what is new, and takes nothing away."""
     story = Story()
-    story.found(cut(*TWO, size=2))
+    story.on_listing(cut(*TWO, size=2))
 
-    assert story.found(cut(*THREE[1:], size=2)) == THREE
+    assert story.on_listing(cut(*THREE[1:], size=2)) == THREE
     assert not story.roster.peers.complete
 
 
@@ -42,29 +42,29 @@ def test_cut_answers_add_up() -> None:
 def test_cut_answers_remove_by_evidence(size: int, samples: int, answers: int) -> None:
     """A Pod leaves once so many samples lack it that chance is out of the question: a billion to one."""
     story = Story()
-    story.found(listed(*THREE))
+    story.on_listing(listed(*THREE))
     assert missed_answers(story, size=size, samples=samples) == answers
 
 
 def test_a_sample_that_has_the_pod_begins_anew() -> None:
     """Evidence of absence is void once the Pod is seen."""
     story = Story()
-    story.found(listed(*THREE), *[cut(*TWO, size=2)] * 18, cut(THREE[2], size=2))
+    story.on_listing(listed(*THREE), *[cut(*TWO, size=2)] * 18, cut(THREE[2], size=2))
     assert missed_answers(story, size=2) == 19
 
 
 def test_complete_and_cut_answers_are_counted_apart() -> None:
     """Cut answers are no confirmations, however many there are between two complete ones."""
     story = Story()
-    story.found(listed(*THREE), listed(*TWO), *[cut(*TWO, size=1)] * 9)
+    story.on_listing(listed(*THREE), listed(*TWO), *[cut(*TWO, size=1)] * 9)
     assert story.roster.peers.ips == THREE
-    assert story.found(listed(*TWO)) == TWO
+    assert story.on_listing(listed(*TWO)) == TWO
 
 
 def test_samples_of_a_lookup() -> None:
     """The first lookup may take many samples, every later one a single one."""
     story = Story()
-    story.failed()
+    story.on_failure()
     first = story.roster.samples
-    story.found(cut(*TWO, size=2))
+    story.on_listing(cut(*TWO, size=2))
     assert (first, story.roster.samples) == (64, 1)

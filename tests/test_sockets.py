@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import pytest
 
 from peerdisco import DnsResolver, LookupFailed, Outcome, Question
-from peerdisco.config import Nameserver
-from peerdisco.sockets import Channel, Pool
+from peerdisco._dns.nameserver import Nameserver
+from peerdisco._dns.sockets import PooledSocket, SocketPool
 from peerdisco.testing import LocalCluster
 from peerdisco.testing.cluster import Transport
-from tests.worlds import ips
+from tests.support.both import ips
 
 WEB = Question("web.default.svc.cluster.local.", "A")
 LARGE = Question("large.default.svc.cluster.local.", "A")
@@ -32,10 +32,10 @@ def cluster() -> Iterator[LocalCluster]:
         yield cluster
 
 
-class Meddler(Channel):
+class Meddler(PooledSocket):
     """A socket during whose closing another thread takes one, over something not used before."""
 
-    pool: Pool
+    pool: SocketPool
 
     def close(self) -> None:
         """Closes it."""
@@ -45,7 +45,7 @@ class Meddler(Channel):
 
 def test_sockets_are_forgotten_while_others_are_taken() -> None:
     """After a fork threads may take sockets while those of the parent are being closed."""
-    pool = Pool()
+    pool = SocketPool()
     for transport in ("udp", "tcp", "udp"):
         sock = Meddler(socket.AF_INET, socket.SOCK_DGRAM)
         sock.pool = pool
@@ -87,7 +87,7 @@ def test_close_ends_a_lookup_in_another_thread(transport: Transport) -> None:
     """Closing a resolver ends what it is doing at once."""
     with LocalCluster() as cluster:
         cluster.headless("large", ips(200))
-        cluster.misbehave("drop", transport=transport)
+        cluster.fail("drop", transport=transport)
         resolver = DnsResolver(cluster.nameserver)
         raised: list[BaseException] = []
 
@@ -110,7 +110,7 @@ def test_close_ends_a_lookup_in_another_thread(transport: Transport) -> None:
 
 async def test_a_cancelled_lookup_is_cancelled(cluster: LocalCluster) -> None:
     """Cancellation is neither swallowed nor held up, and the resolver is as good as before."""
-    cluster.misbehave("drop", times=1)
+    cluster.fail("drop", times=1)
     with DnsResolver(cluster.nameserver) as resolver:
         lookup = asyncio.create_task(resolver.alookup(WEB, 20))
         await asyncio.to_thread(cluster.wait_for_questions, 1)
@@ -227,7 +227,7 @@ def test_the_child_of_a_fork_has_sockets_of_its_own(cluster: LocalCluster) -> No
 def test_few_sockets_are_kept(cluster: LocalCluster) -> None:
     """What many lookups at once needed is not kept for ever."""
     server = Nameserver.parse(cluster.nameserver)
-    pool = Pool()
+    pool = SocketPool()
     opened = [pool.open(server, "udp") for _ in range(5)]
     for sock in opened:
         pool.keep(sock, server, "udp")

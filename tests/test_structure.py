@@ -1,4 +1,4 @@
-"""The house: what is exported, who imports whom, what loads when, and that each room has its tests."""
+"""The structure: what is exported, which module imports which, what loads when, and that each has its tests."""
 
 import ast
 import subprocess
@@ -33,67 +33,70 @@ EXPORTED = [
     "Resolver",
     "StaticResolver",
     "Status",
-    "Target",
+    "SrvTarget",
     "__version__",
     "adiscover_peers",
     "discover_peers",
 ]
 
-VOCABULARY = {"addresses", "config", "errors", "models", "names"}
-# What a room may import of ours; a room that is not here may import anything but what stands above all.
+# What each part may import of ours. A name that ends in a dot stands for a whole package.
+PUBLIC = {"answers", "clock", "config", "environment", "errors", "peers", "resolvers"}
+VOCABULARY = {"_core.addresses", "_core.names", "_core.listing", "answers", "config", "errors"}
 MAY_IMPORT: dict[str, set[str]] = {
     "_version": set(),
     "errors": set(),
-    "addresses": set(),
     "clock": set(),
-    "names": {"errors"},
-    "models": {"addresses"},
-    "peers": {"addresses", "models"},
-    "resolv_conf": {"config", "errors"},
-    "config": {"addresses", "errors", "names"},
-    "environment": VOCABULARY | {"resolv_conf"},
-    "messages": VOCABULARY,
-    "wire": VOCABULARY | {"messages"},
-    "logs": VOCABULARY,
-    "roster": VOCABULARY | {"peers"},
-    "lookup": VOCABULARY | {"messages", "wire"},
-    "discovery": VOCABULARY | {"environment"},
-    "named_ports": VOCABULARY | {"environment", "discovery"},
-    "sockets": VOCABULARY,
-}
-WITHOUT_IO = {
-    "errors",
-    "addresses",
-    "models",
-    "names",
-    "messages",
-    "wire",
-    "lookup",
-    "discovery",
-    "named_ports",
-    "roster",
-    "watching",
+    "_core.addresses": set(),
+    "_core.names": {"_dns.query", "errors"},
+    "answers": {"_core.addresses"},
+    "_core.listing": {"answers"},
+    "peers": {"_core.addresses", "_core.listing", "answers"},
+    "config": {"_core.addresses", "_core.names", "_dns.nameserver", "errors"},
+    "environment": VOCABULARY | {"_dns.nameserver", "_dns.resolv_conf"},
+    "_core.conditions": VOCABULARY,
+    "_core.roster": VOCABULARY | {"peers"},
+    "_core.discovery": VOCABULARY | {"environment"},
+    "_core.named_ports": VOCABULARY | {"_dns.query", "_core.discovery", "environment"},
+    "_core.watcher": VOCABULARY | {"clock", "_core.conditions", "_core.roster", "_service", "peers"},
+    "_dns.query": {"answers"},
+    "_dns.nameserver": set(),
+    "_dns.resolv_conf": {"_dns.nameserver", "errors"},
+    "_dns.reply": {"_dns.query", "answers", "errors"},
+    "_dns.lookup": {"_dns.nameserver", "_dns.query", "_dns.reply", "answers", "errors"},
+    "_dns.sockets": {"_dns.nameserver"},
+    "_dns.blocking": {"_dns.nameserver", "_dns.lookup", "_dns.query", "_dns.sockets", "answers", "errors"},
+    "_dns.asynchronous": {"_dns.nameserver", "_dns.lookup", "_dns.query", "_dns.sockets", "answers", "errors"},
 }
 IO = {"asyncio", "select", "selectors", "socket", "subprocess", "threading", "time"}
-# `addresses` has the one function of `socket` that does no I/O: an address as text, in half of `ipaddress`'s time.
-NO_IO_ALL_THE_SAME = {("addresses", "socket")}
-FOR_ASYNCIO = {"aio", "io_asyncio"}
-ABOVE_ALL = {"testing", "cli", "metrics", "pytest_plugin"}
+# `addresses` uses the one function of `socket` that does no I/O: an address as text, in half of `ipaddress`'s time.
+NO_IO_ALL_THE_SAME = {("_core.addresses", "socket")}
+FOR_ASYNCIO = {"aio", "_dns.asynchronous"}
+ABOVE_ALL = {"testing", "cli", "metrics"}
 # Covered by the tests of what they are part of.
 TESTED_ELSEWHERE = {
     "__main__": "test_cli",
     "_version": "here",
-    "aio": "test_watchers and test_discover run in both worlds",
-    "io_asyncio": "test_resolvers and test_sockets run in both worlds",
-    "io_blocking": "test_resolvers and test_sockets run in both worlds",
-    "logs": "test_discover and test_watchers read what was logged",
-    "session": "test_discover",
+    "_core.conditions": "test_discover and test_watchers read what was logged",
+    "_core.listing": "test_discovery",
+    "_dns.asynchronous": "test_resolvers and test_sockets run sync and async",
+    "_dns.blocking": "test_resolvers and test_sockets run sync and async",
+    "_dns.nameserver": "test_config",
+    "_service": "test_discover",
+    "aio": "test_watchers and test_discover run sync and async",
+    "sync": "test_watchers and test_discover run sync and async",
     **dict.fromkeys(
-        ("__init__", "cli.__init__", "testing.__init__"), "they hold no more than names and what others do"
+        (
+            "__init__",
+            "_core.__init__",
+            "_dns.__init__",
+            "cli.__init__",
+            "testing.__init__",
+            "testing._coredns.__init__",
+        ),
+        "they hold no more than names and what others do",
     ),
-    "sync": "test_watchers and test_discover run in both worlds",
     **dict.fromkeys(
-        (f"testing.{part}" for part in ("faults", "query", "records", "registry", "server", "services")),
+        (f"testing._coredns.{part}" for part in ("faults", "query", "records", "registry", "server", "services")),
         "testing.test_cluster sees them as a client does, and e2e compares them with CoreDNS",
     ),
 }
@@ -123,10 +126,14 @@ def imports(path: Path, *, lazy: bool = True) -> Iterator[str]:
             waiting += ast.iter_child_nodes(node)
 
 
-def ours(path: Path) -> set[str]:
-    """The rooms of ours that a module imports anything from."""
-    parts = (name.split(".") for name in imports(path) if name.split(".")[0] == "peerdisco")
-    return {part[1] for part in parts} & {name.partition(".")[0] for name in MODULES}
+def ours(path: Path, *, lazy: bool = True) -> set[str]:
+    """Our modules that a module imports anything from."""
+    found = set()
+    for name in imports(path, lazy=lazy):
+        chain = name.split(".")
+        if chain[0] == "peerdisco":
+            found |= {".".join(chain[1:size]) for size in range(2, len(chain) + 1)} & set(MODULES)
+    return found
 
 
 def foreign(path: Path, *, lazy: bool = True) -> set[str]:
@@ -137,7 +144,8 @@ def foreign(path: Path, *, lazy: bool = True) -> set[str]:
 def covers(name: str) -> list[Path]:
     """The test modules of a module."""
     folder, _, last = name.rpartition(".")
-    return list((TESTS / folder).glob(f"test_{last}*.py"))
+    public = [part for part in folder.split(".") if not part.startswith("_")]
+    return list(TESTS.joinpath(*public).glob(f"test_{last}*.py"))
 
 
 def test_exports() -> None:
@@ -151,32 +159,41 @@ def test_exports() -> None:
 
 @pytest.mark.parametrize("name", MAY_IMPORT)
 def test_directions(name: str) -> None:
-    """A room imports only from the rooms below it."""
+    """A module imports only from those below it."""
     assert ours(MODULES[name]) <= MAY_IMPORT[name]
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.partition(".")[0] not in ABOVE_ALL | {"__main__"}])
 def test_nothing_imports_what_is_above(name: str) -> None:
     """What is for users and tests is imported by none of the rest."""
-    assert set() == ours(MODULES[name]) & ABOVE_ALL
+    assert set() == {imported.partition(".")[0] for imported in ours(MODULES[name])} & ABOVE_ALL
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith(("_core.", "_dns."))])
+def test_every_private_module_has_its_law(name: str) -> None:
+    """What a decision or the DNS part may import is written down above."""
+    assert name in MAY_IMPORT or name.endswith("__init__")
 
 
 def test_the_worlds_do_not_meet() -> None:
     """Threads and asyncio know nothing of each other."""
     assert set() == ours(MODULES["sync"]) & FOR_ASYNCIO
-    assert set() == ours(MODULES["aio"]) & {"sync", "io_blocking"}
-    assert set() == ours(MODULES["io_blocking"]) & FOR_ASYNCIO
-    assert set() == ours(MODULES["io_asyncio"]) & {"sync", "io_blocking"}
+    assert set() == ours(MODULES["aio"]) & {"sync", "_dns.blocking"}
+    assert set() == ours(MODULES["_dns.blocking"]) & FOR_ASYNCIO
+    assert set() == ours(MODULES["_dns.asynchronous"]) & {"sync", "_dns.blocking"}
 
 
-@pytest.mark.parametrize("name", sorted(WITHOUT_IO))
+@pytest.mark.parametrize(
+    "name",
+    [name for name in MODULES if name.startswith("_core.") or name in {"_dns.query", "_dns.reply", "_dns.lookup"}],
+)
 def test_without_io(name: str) -> None:
     """Decisions are made without sockets, threads, event loops and clocks."""
     assert {(name, package) for package in foreign(MODULES[name]) & IO} <= NO_IO_ALL_THE_SAME
 
 
 def test_asyncio_is_in_its_place() -> None:
-    """Whoever uses threads alone never loads asyncio by us."""
+    """A program that uses threads alone never loads asyncio through us."""
     core = {name: path for name, path in MODULES.items() if name.partition(".")[0] not in ABOVE_ALL}
 
     assert {name for name, path in core.items() if "asyncio" in foreign(path, lazy=False)} == FOR_ASYNCIO

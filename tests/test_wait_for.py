@@ -4,7 +4,7 @@ import pytest
 
 from peerdisco import Outcome, PeersNotReady
 from peerdisco.testing import FakeClock, FakeResolver
-from tests.watcher_worlds import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
+from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 

@@ -4,7 +4,7 @@ import pytest
 
 from peerdisco import Answer, LookupFailed, NotHeadlessError, Outcome, Question, StaticResolver
 from peerdisco.testing import FakeClock, FakeResolver, LocalCluster
-from tests.watcher_worlds import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
+from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 

@@ -105,7 +105,7 @@ def _with_a_head(cluster: LocalCluster) -> None:
 
 def _without_dns(cluster: LocalCluster) -> None:
     tell("4. DNS goes down: no question is answered any more, as behind a firewall.")
-    cluster.misbehave("drop")
+    cluster.fail("drop")
     began = time.monotonic()
     try:
         peers = discover_peers(SERVICE, own_ips=_OWN, timeout=_PATIENCE, **cluster.options)
@@ -114,7 +114,7 @@ def _without_dns(cluster: LocalCluster) -> None:
         show(f"LookupFailed after {time.monotonic() - began:.1f} s: {error}")
     else:
         raise NotAsTold(f"DNS was down, and yet there are peers: {peers!r}")
-    cluster.behave()
+    cluster.heal()
     again = discover_peers(SERVICE, own_ips=_OWN, **cluster.options)
     check("the peers after DNS came back", len(again), len(PODS) - 1)
     tell(

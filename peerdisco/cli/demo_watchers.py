@@ -74,7 +74,7 @@ def tell_of_watchers(cluster: LocalCluster, three: Mapping[str, str], two_more: 
         show(*(f"in {replica.name}: {_came(replica, three, two_more)}" for replica in fleet.replicas.values()))
 
         tell("6. DNS goes down. Nobody is forgotten: each Pod keeps its list, and knows that it is stale:")
-        cluster.misbehave("drop")
+        cluster.fail("drop")
         show(*(f"in {replica.name}: {_kept(replica)}" for replica in fleet.replicas.values()))
 
         tell(
@@ -84,7 +84,7 @@ def tell_of_watchers(cluster: LocalCluster, three: Mapping[str, str], two_more: 
         gone = {name: ip for name, ip in five.items() if name not in stay}
         fleet.stop(gone)
         cluster.headless("test-cs-svc", stay.values())
-        cluster.behave()
+        cluster.heal()
         fleet.follow((), gone.values())
         show(*(f"in {replica.name}: {_left(replica, len(gone))}" for replica in fleet.replicas.values()))
 

@@ -7,7 +7,7 @@ import logging
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from peerdisco.logs import log
+from peerdisco._core.conditions import log
 
 _WIDTH = 96
 _STEP = " " * 3

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from peerdisco.clock import Wake
+from peerdisco.clock import WakeEvent
 
 _PATIENCE = 10.0
 
 
 class _Sleeper(NamedTuple):
     until: float
-    event: Wake | asyncio.Event
+    event: WakeEvent | asyncio.Event
     wake: Callable[[], object]
 
 
@@ -28,7 +28,7 @@ class FakeClock:
     def __init__(self, now: float = 0.0) -> None:
         self._now = now
         self._sleepers: list[_Sleeper] = []
-        self._busy: set[Wake | asyncio.Event] = set()
+        self._busy: set[WakeEvent | asyncio.Event] = set()
         self._changed = threading.Condition()
 
     def __call__(self) -> float:
@@ -67,7 +67,7 @@ class FakeClock:
             if not self._changed.wait_for(lambda: self._asleep() >= count, _PATIENCE):
                 raise TimeoutError(f"{self._asleep()} of {count} watchers wait on the clock")
 
-    def wait(self, wake: Wake, seconds: float | None) -> None:
+    def wait(self, wake: WakeEvent, seconds: float | None) -> None:
         """Blocks until `wake` is set, or the clock is moved past so many seconds."""
         if self._has_no_need_to_wait(wake, seconds):
             return
@@ -88,19 +88,19 @@ class FakeClock:
         finally:
             self._leave(sleeper)
 
-    def retire(self, wake: Wake | asyncio.Event) -> None:
+    def retire(self, wake: WakeEvent | asyncio.Event) -> None:
         """Says that nobody will wait with `wake` any more."""
         with self._changed:
             self._busy.discard(wake)
             self._changed.notify_all()
 
-    def _has_no_need_to_wait(self, wake: Wake | asyncio.Event, seconds: float | None) -> bool:
+    def _has_no_need_to_wait(self, wake: WakeEvent | asyncio.Event, seconds: float | None) -> bool:
         return wake.is_set() or (seconds is not None and seconds <= 0)
 
     def _asleep(self) -> int:
         return sum(not sleeper.event.is_set() for sleeper in self._sleepers)
 
-    def _enter(self, event: Wake | asyncio.Event, seconds: float | None, wake: Callable[[], object]) -> _Sleeper:
+    def _enter(self, event: WakeEvent | asyncio.Event, seconds: float | None, wake: Callable[[], object]) -> _Sleeper:
         with self._changed:
             sleeper = _Sleeper(float("inf") if seconds is None else self._now + seconds, event, wake)
             self._sleepers.append(sleeper)

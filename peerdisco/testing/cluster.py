@@ -9,14 +9,14 @@ from typing import NamedTuple, Self, TypedDict
 import dns.name
 import dns.rdatatype
 
-from peerdisco.testing import services
-from peerdisco.testing.faults import Fault, Faults, checked_rule, spoiled
-from peerdisco.testing.query import Query, parse
-from peerdisco.testing.registry import Registry
-from peerdisco.testing.render import Transport, refused, render
-from peerdisco.testing.server import Response, Server
-from peerdisco.testing.services import Pod, Service, checked_domain, checked_label
-from peerdisco.testing.zone import Zone
+from peerdisco.testing._coredns import services
+from peerdisco.testing._coredns.faults import Fault, Faults, checked_rule, spoiled
+from peerdisco.testing._coredns.query import Query, parse
+from peerdisco.testing._coredns.registry import Registry
+from peerdisco.testing._coredns.render import Transport, refused, render
+from peerdisco.testing._coredns.server import Response, Server
+from peerdisco.testing._coredns.services import Pod, Service, checked_domain, checked_label
+from peerdisco.testing._coredns.zone import Zone
 
 __all__ = ["Fault", "LocalCluster", "Options", "Pod", "Received", "Transport"]
 
@@ -175,7 +175,7 @@ class LocalCluster:
         with self._changed:
             self._zone.delete(self._where(namespace), name)
 
-    def misbehave(
+    def fail(
         self,
         fault: Fault,
         *,
@@ -195,7 +195,7 @@ class LocalCluster:
             transport: Only questions over this one, if given.
             rtype: Only questions of this type, such as ``"SRV"``, if given.
             times: Heal after so many questions that it failed; None is not before
-                :meth:`behave`.
+                :meth:`heal`.
 
         Raises:
             ValueError: An argument is unknown, or out of its range.
@@ -204,7 +204,7 @@ class LocalCluster:
         with self._changed:
             self._faults.add(rule)
 
-    def behave(self) -> None:
+    def heal(self) -> None:
         """End all misbehaviour; replies that are being delayed still come late."""
         with self._changed:
             self._faults.clear()

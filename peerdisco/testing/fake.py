@@ -8,12 +8,12 @@ from contextvars import Token
 from types import TracebackType
 from typing import Self, TypeAlias, cast, get_args
 
-from peerdisco import names
-from peerdisco.addresses import dashed, pack_ip, pack_ips, reverse_name
+from peerdisco._core import names
+from peerdisco._core.addresses import dashed, pack_ip, pack_ips, reverse_name
+from peerdisco.answers import Answer, Outcome, Question, SrvTarget
 from peerdisco.config import DiscoveryConfig
-from peerdisco.environment import OffCluster
+from peerdisco.environment import StaticEnvironment
 from peerdisco.errors import LookupFailed, Reason
-from peerdisco.models import Answer, Outcome, Question, Target
 from peerdisco.peers import Peer
 from peerdisco.resolvers import AsyncResolver, Resolver, default_resolver
 from peerdisco.testing.clock import FakeClock
@@ -65,7 +65,7 @@ class FakeResolver:
     ) -> None:
         packed = pack_ips(own) if isinstance(own, str) else tuple(map(pack_ip, own))
         self._place = namespace, cluster_domain
-        self.surroundings = OffCluster(packed, namespace=namespace, cluster_domain=cluster_domain)
+        self.environment = StaticEnvironment(packed, namespace=namespace, cluster_domain=cluster_domain)
         if clock is not None:
             self.clock = clock
         self.questions: list[Question] = []
@@ -211,7 +211,7 @@ def _srv(question: Question, service: str, peers: list[Peer], *, is_cluster_ip: 
         if peer.port is None and not is_cluster_ip:
             continue
         name = service if is_cluster_ip else f"{_label(peer)}.{service}"
-        targets.append(Target(name, peer.port or 80))
+        targets.append(SrvTarget(name, peer.port or 80))
         glue[name] = (*glue.get(name, ()), pack_ip(peer.ip))
     if targets:
         return Answer(Outcome.FOUND, targets=tuple(dict.fromkeys(targets)), glue=glue)

@@ -24,7 +24,7 @@ from peerdisco import (
     adiscover_peers,
     discover_peers,
 )
-from peerdisco.messages import UDP_PAYLOAD
+from peerdisco._dns.query import UDP_PAYLOAD
 from tests.benchmarks import raw
 from tests.benchmarks.replies import DOMAIN, NAMESPACE, OWN, full_name, service
 

@@ -14,10 +14,10 @@ from itertools import count
 from typing import NamedTuple
 
 from peerdisco import Answer, DiscoveryConfig, Outcome
-from peerdisco.discovery import Discovery
-from peerdisco.environment import OffCluster
-from peerdisco.io_blocking import drive
-from peerdisco.roster import Roster
+from peerdisco._core.discovery import Discovery
+from peerdisco._core.roster import Roster
+from peerdisco._dns.blocking import drive
+from peerdisco.environment import StaticEnvironment
 from tests.benchmarks import sizes
 
 _LOOKUP = 0.001  # seconds that one takes
@@ -63,14 +63,14 @@ class Replica:
         self.own = own
         self.runs = True
         self._fleet = fleet
-        self._discovery = Discovery(config, OffCluster((own,)))
+        self._discovery = Discovery(config, StaticEnvironment((own,)))
         self._roster = Roster(config, self._discovery.service, clock=fleet.clock, random=fleet.rng.random)
         self._needs_tcp = False
 
     @property
     def listed(self) -> frozenset[object]:
         """Everyone whom it lists."""
-        return self._roster.peers.listed.endpoints
+        return self._roster.peers._packed.endpoints
 
     def look(self) -> float:
         """Looks up, and says how many seconds later it does so again."""
@@ -82,7 +82,7 @@ class Replica:
             return fleet.membership.answer()
 
         now = fleet.clock() + _LOOKUP
-        self._roster.found(drive(self._discovery.look(self._roster.samples), perform, ()), now)
+        self._roster.on_listing(drive(self._discovery.steps(self._roster.samples), perform, ()), now)
         return _LOOKUP + self._roster.wait(now)
 
 

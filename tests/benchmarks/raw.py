@@ -5,20 +5,20 @@ import socket
 from types import TracebackType
 from typing import Self
 
-from peerdisco import messages
-from peerdisco.models import Question
+from peerdisco._dns import query
+from peerdisco.answers import Question
 
 
 def _over_udp(sock: socket.socket, message: bytes) -> bytes:
     sock.send(message)
-    return sock.recv(messages.UDP_PAYLOAD)
+    return sock.recv(query.UDP_PAYLOAD)
 
 
 def _over_tcp(sock: socket.socket, message: bytes) -> bytes:
     sock.sendall(len(message).to_bytes(2) + message)
-    reply = sock.recv(messages.LARGEST_MESSAGE + 2)
+    reply = sock.recv(query.LARGEST_MESSAGE + 2)
     while len(reply) < 2 or len(reply) < 2 + int.from_bytes(reply[:2]):
-        reply += sock.recv(messages.LARGEST_MESSAGE + 2)
+        reply += sock.recv(query.LARGEST_MESSAGE + 2)
     return reply[2:]
 
 
@@ -54,7 +54,7 @@ class Opened(_Closing):
 
     def __init__(self, server: tuple[str, int], name: str) -> None:
         self._server = server
-        self._question = messages.encode(Question(name, "A"))[2:]
+        self._question = query.encode(Question(name, "A"))[2:]
 
     def __call__(self) -> bytes:
         """One lookup."""
@@ -89,7 +89,7 @@ class Kept(_Closing):
     """Keeps its sockets open, and remembers that TCP is needed."""
 
     def __init__(self, server: tuple[str, int], name: str) -> None:
-        self._question = messages.encode(Question(name, "A"))[2:]
+        self._question = query.encode(Question(name, "A"))[2:]
         self._over = _over_udp
         self._sock = _udp(server)
         self._server = server

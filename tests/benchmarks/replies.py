@@ -8,9 +8,9 @@ from itertools import cycle
 from dns.rcode import NOERROR
 from dns.rdatatype import A
 
-from peerdisco.testing.query import Edns, Query, parse
-from peerdisco.testing.records import Reply, RRset, packed
-from peerdisco.testing.render import Transport, render
+from peerdisco.testing._coredns.query import Edns, Query, parse
+from peerdisco.testing._coredns.records import Reply, RRset, packed
+from peerdisco.testing._coredns.render import Transport, render
 
 NAMESPACE, DOMAIN = "default", "cluster.local"
 OWN = "10.0.0.1"

@@ -5,8 +5,8 @@ Payload only; IP, UDP and TCP put 28 to some 400 bytes around each exchange.
 
 from __future__ import annotations
 
-from peerdisco.messages import LARGEST_MESSAGE, UDP_PAYLOAD, encode
-from peerdisco.models import Question
+from peerdisco._dns.query import LARGEST_MESSAGE, UDP_PAYLOAD, encode
+from peerdisco.answers import Question
 
 NAME = "test-cs-svc.default.svc.cluster.local."
 _ASKED = len(encode(Question(NAME, "A")))

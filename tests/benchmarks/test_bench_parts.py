@@ -7,8 +7,8 @@ import dns.flags
 import dns.message
 import pytest
 
-from peerdisco.messages import LARGEST_MESSAGE, UDP_PAYLOAD, encode
-from peerdisco.models import Question
+from peerdisco._dns.query import LARGEST_MESSAGE, UDP_PAYLOAD, encode
+from peerdisco.answers import Question
 from tests.benchmarks import contenders as names
 from tests.benchmarks import raw
 from tests.benchmarks.apart import serving

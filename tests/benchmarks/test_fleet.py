@@ -8,11 +8,11 @@ import pytest
 from dns.rcode import NOERROR
 from dns.rdatatype import A
 
-from peerdisco.messages import LARGEST_MESSAGE, UDP_PAYLOAD, encode
-from peerdisco.models import Question
-from peerdisco.testing.query import Query, parse
-from peerdisco.testing.records import Reply, RRset, packed
-from peerdisco.testing.render import Transport, render
+from peerdisco._dns.query import LARGEST_MESSAGE, UDP_PAYLOAD, encode
+from peerdisco.answers import Question
+from peerdisco.testing._coredns.query import Query, parse
+from peerdisco.testing._coredns.records import Reply, RRset, packed
+from peerdisco.testing._coredns.render import Transport, render
 from tests.benchmarks import sizes
 from tests.benchmarks.fleet import Load, Membership, pods
 from tests.benchmarks.scenario import Policy, rate, tell

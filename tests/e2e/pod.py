@@ -6,7 +6,7 @@ from peerdisco import PeerSet
 from peerdisco.config import Options
 from tests.e2e.cases import ZONE
 from tests.e2e.coredns import CoreDNS
-from tests.worlds import Discover
+from tests.support.both import Discover
 
 OWN = "10.0.0.1"
 PATIENCE = 20.0  # seconds; so long a lookup may take where the machine is busy

@@ -15,7 +15,7 @@ from tests.e2e.cases import ZONE, declare, many
 from tests.e2e.coredns import CoreDNS, settled
 from tests.e2e.corefiles import corefile
 from tests.e2e.pod import OWN, Pod
-from tests.worlds import Discover, in_both_worlds
+from tests.support.both import Discover, in_both_worlds
 
 WEB = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from peerdisco import DnsResolver
-from peerdisco.environment import Machine
+from peerdisco.environment import HostEnvironment
 from tests.e2e.api_server import ApiServer
 from tests.e2e.cases import many
 from tests.e2e.coredns import CoreDNS, settled
 from tests.e2e.corefiles import corefile
 from tests.e2e.pod import OWN, Pod
-from tests.worlds import Discover, in_both_worlds
+from tests.support.both import Discover, in_both_worlds
 
 ELSEWHERE = "k8s-1.corp.example"
 SMALL, LARGE = many(4, 3), many(4, 80)  # which does not fit UDP
@@ -48,7 +48,7 @@ def server(coredns_binary: Path) -> Iterator[CoreDNS]:
 @pytest.fixture
 def resolver(server: CoreDNS) -> Iterator[DnsResolver]:
     """DNS for a process that knows nothing but its resolv.conf."""
-    nowhere = Machine(environ={}, service_account=Path("/nonexistent"))
+    nowhere = HostEnvironment(environ={}, service_account=Path("/nonexistent"))
     with DnsResolver(server.address, machine=nowhere) as resolver:
         yield resolver
 

@@ -14,7 +14,7 @@ from tests.e2e.corefiles import corefile
 from tests.e2e.pod import Pod
 from tests.e2e.timeline import lost
 from tests.e2e.watched import in_a_thread
-from tests.worlds import Discover, in_both_worlds
+from tests.support.both import Discover, in_both_worlds
 
 # Around what fits into 512, 1232 and 4096 bytes, and last into 65535, over TCP and with OPT.
 FITTING = {4: (29, 30, 73, 74, 252, 253, 1000, 4091, 4092), 6: (16, 17, 41, 42, 144, 145, 2337, 2338)}

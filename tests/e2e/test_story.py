@@ -11,7 +11,7 @@ from tests.e2e.api_server import ApiServer
 from tests.e2e.cases import many
 from tests.e2e.coredns import CoreDNS, settled
 from tests.e2e.corefiles import corefile
-from tests.worlds import Discover, in_both_worlds
+from tests.support.both import Discover, in_both_worlds
 
 PODS = ("200.96.0.59", "200.96.1.50", "200.96.2.24")
 OWN = PODS[0]

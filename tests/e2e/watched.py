@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Unpack
 
 from peerdisco import Answer, AsyncPeerWatcher, Change, DnsResolver, LookupFailed, PeerSet, PeerWatcher, Question
-from peerdisco.addresses import pack_ips, text_of
+from peerdisco._core.addresses import pack_ips, text_of
 from peerdisco.config import Options
-from peerdisco.environment import OffCluster
+from peerdisco.environment import StaticEnvironment
 from tests.e2e.timeline import History
 
 DEADLINE = 60.0  # seconds
@@ -96,7 +96,7 @@ class Asker:
     """A resolver that asks one of several servers at random, as a Service of DNS replicas does, and notes the end."""
 
     def __init__(self, watched: Watched, *nameservers: str, seed: int = 0) -> None:
-        self.surroundings = OffCluster(pack_ips(OWN))
+        self.environment = StaticEnvironment(pack_ips(OWN))
         self._watched = watched
         self._resolvers = [DnsResolver(nameserver) for nameserver in nameservers]
         self._rng = random.Random(seed)

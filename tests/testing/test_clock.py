@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from peerdisco.clock import Wake
+from peerdisco.clock import WakeEvent
 from peerdisco.testing import FakeClock
 
 
@@ -17,7 +17,7 @@ class Worker:
         self.worked: list[float] = []
         self._clock = clock
         self._every = every
-        self._wake = Wake()
+        self._wake = WakeEvent()
         self._ended = False
         self._thread = threading.Thread(target=self._run)
         self._thread.start()

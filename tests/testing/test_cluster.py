@@ -192,25 +192,25 @@ def test_idle_connections_are_closed() -> None:
 
 def test_drop_says_nothing(cluster: LocalCluster) -> None:
     """The question is recorded all the same."""
-    cluster.misbehave("drop")
+    cluster.fail("drop")
     with pytest.raises(dns.exception.Timeout):
         ask(cluster, timeout=0.05)
     assert len(cluster.questions) == 1
-    cluster.behave()
+    cluster.heal()
     assert listed(ask(cluster)) == set(PODS)
 
 
 @pytest.mark.parametrize(("fault", "rcode"), [("servfail", dns.rcode.SERVFAIL), ("refused", dns.rcode.REFUSED)])
 def test_bare_failures(cluster: LocalCluster, fault: Fault, rcode: dns.rcode.Rcode) -> None:
     """No records come with them."""
-    cluster.misbehave(fault)
+    cluster.fail(fault)
     message = ask(cluster)
     assert (message.rcode(), message.answer, message.authority) == (rcode, [], [])
 
 
 def test_wrong_id(cluster: LocalCluster) -> None:
     """All but the id is as it should be."""
-    cluster.misbehave("wrong_id")
+    cluster.fail("wrong_id")
     message = dns.message.from_wire(raw(cluster))
     assert message.id != 7
     assert listed(message) == set(PODS)
@@ -218,7 +218,7 @@ def test_wrong_id(cluster: LocalCluster) -> None:
 
 def test_wrong_question(cluster: LocalCluster) -> None:
     """The id is right, the question another's."""
-    cluster.misbehave("wrong_question")
+    cluster.fail("wrong_question")
     message = dns.message.from_wire(raw(cluster))
     assert message.id == 7
     assert str(message.question[0].name) == "another.question.invalid."
@@ -227,7 +227,7 @@ def test_wrong_question(cluster: LocalCluster) -> None:
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_garbage_begins_well(cluster: LocalCluster, transport: str) -> None:
     """Id, QR and question are right; the body can't be parsed, in more than one way."""
-    cluster.misbehave("garbage")
+    cluster.fail("garbage")
     for _ in range(10):
         packet = raw(cluster, transport=transport)
         assert packet[:2] == b"\0\7"
@@ -239,7 +239,7 @@ def test_garbage_begins_well(cluster: LocalCluster, transport: str) -> None:
 
 def test_truncated_is_a_fresh_part_over_tcp_too(cluster: LocalCluster) -> None:
     """Together the parts are the whole."""
-    cluster.misbehave("truncated")
+    cluster.fail("truncated")
     seen = set()
     for _ in range(20):
         message = ask(cluster, transport="tcp")
@@ -251,7 +251,7 @@ def test_truncated_is_a_fresh_part_over_tcp_too(cluster: LocalCluster) -> None:
 
 def test_tcp_closed_leaves_udp(cluster: LocalCluster) -> None:
     """The connection is accepted, and ends at the question."""
-    cluster.misbehave("tcp_closed")
+    cluster.fail("tcp_closed")
     with pytest.raises((EOFError, ConnectionError)):
         ask(cluster, transport="tcp")
     assert listed(ask(cluster)) == set(PODS)
@@ -259,7 +259,7 @@ def test_tcp_closed_leaves_udp(cluster: LocalCluster) -> None:
 
 def test_delay_holds_up_no_other_question(cluster: LocalCluster) -> None:
     """Pipelined behind a late one, a question is answered first."""
-    cluster.misbehave("delay", seconds=0.1, rtype="A")
+    cluster.fail("delay", seconds=0.1, rtype="A")
     late = dns.message.make_query(WEB, "A", id=1).to_wire()
     prompt = dns.message.make_query(WEB, "SRV", id=2).to_wire()
     began = time.monotonic()
@@ -275,22 +275,22 @@ def test_a_delayed_reply_outlives_the_idle_time() -> None:
     """A connection that waits for its answer is not idle, as in CoreDNS."""
     with LocalCluster(tcp_idle=0.05) as cluster:
         cluster.headless("web", PODS)
-        cluster.misbehave("delay", seconds=0.2)
+        cluster.fail("delay", seconds=0.2)
         assert listed(ask(cluster, transport="tcp")) == set(PODS)
 
 
 def test_a_delayed_reply_may_find_nobody(cluster: LocalCluster) -> None:
     """The client has gone in the meantime; others are served on."""
-    cluster.misbehave("delay", seconds=0.05, times=1)
+    cluster.fail("delay", seconds=0.05, times=1)
     with contextlib.suppress(dns.exception.Timeout):
         ask(cluster, transport="tcp", timeout=0.01)
-    cluster.misbehave("delay", seconds=0.2)
+    cluster.fail("delay", seconds=0.2)
     assert listed(ask(cluster, transport="tcp")) == set(PODS)
 
 
 def test_faults_are_for_those_they_name(cluster: LocalCluster) -> None:
     """By transport and by type; times counts only questions that were failed."""
-    cluster.misbehave("servfail", transport="tcp", rtype="SRV", times=2)
+    cluster.fail("servfail", transport="tcp", rtype="SRV", times=2)
     outcomes = [
         ask(cluster, rtype=rtype, transport=transport).rcode() == dns.rcode.SERVFAIL
         for rtype, transport in [
@@ -306,8 +306,8 @@ def test_faults_are_for_those_they_name(cluster: LocalCluster) -> None:
 
 def test_the_first_fault_made_decides(cluster: LocalCluster) -> None:
     """The next one has its turn when that has healed."""
-    cluster.misbehave("refused", times=1)
-    cluster.misbehave("servfail")
+    cluster.fail("refused", times=1)
+    cluster.fail("servfail")
     assert ask(cluster).rcode() == dns.rcode.REFUSED
     assert ask(cluster).rcode() == dns.rcode.SERVFAIL
 
@@ -328,7 +328,7 @@ def test_the_first_fault_made_decides(cluster: LocalCluster) -> None:
 def test_unknown_misbehaviour_is_named(cluster: LocalCluster, arguments: dict[str, Any], named: str) -> None:
     """A mistake is told at once."""
     with pytest.raises(ValueError, match=named):
-        cluster.misbehave(**arguments)
+        cluster.fail(**arguments)
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_it_can_be_started_and_closed_again() -> None:
 
 def test_closing_does_not_wait_for_late_replies(cluster: LocalCluster) -> None:
     """A reply that is still being held back is lost."""
-    cluster.misbehave("delay", seconds=600)
+    cluster.fail("delay", seconds=600)
     with contextlib.suppress(dns.exception.Timeout):
         ask(cluster, timeout=0.01)
     before = time.monotonic()

@@ -16,7 +16,7 @@ from peerdisco import (
     adiscover_peers,
     discover_peers,
 )
-from peerdisco.addresses import pack_ip, reverse_name
+from peerdisco._core.addresses import pack_ip, reverse_name
 from peerdisco.resolvers import default_resolver
 from peerdisco.testing import FakeResolver
 

@@ -14,13 +14,13 @@ from dns.rdatatype import AAAA, A
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peerdisco.testing import services
-from peerdisco.testing.query import Query, parse
-from peerdisco.testing.records import Reply, RRset, alias, labels, packed
-from peerdisco.testing.registry import Registry
-from peerdisco.testing.render import Transport, refused, render
-from peerdisco.testing.services import Pod
-from peerdisco.testing.zone import Zone
+from peerdisco.testing._coredns import services
+from peerdisco.testing._coredns.query import Query, parse
+from peerdisco.testing._coredns.records import Reply, RRset, alias, labels, packed
+from peerdisco.testing._coredns.registry import Registry
+from peerdisco.testing._coredns.render import Transport, refused, render
+from peerdisco.testing._coredns.services import Pod
+from peerdisco.testing._coredns.zone import Zone
 
 NAME = "test-cs-svc.default.svc.cluster.local"
 

@@ -10,11 +10,11 @@ import dns.reversename
 import pytest
 from dns.rcode import NOERROR, NXDOMAIN, REFUSED, SERVFAIL
 
-from peerdisco.testing import services
-from peerdisco.testing.records import RRset, labels
-from peerdisco.testing.registry import Registry
-from peerdisco.testing.services import Pod
-from peerdisco.testing.zone import Zone
+from peerdisco.testing._coredns import services
+from peerdisco.testing._coredns.records import RRset, labels
+from peerdisco.testing._coredns.registry import Registry
+from peerdisco.testing._coredns.services import Pod
+from peerdisco.testing._coredns.zone import Zone
 
 SVC = "default.svc.cluster.local"
 

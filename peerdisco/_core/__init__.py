@@ -1,0 +1,1 @@
+"""Decisions: plain objects that take results and times. No I/O, no clock, no sockets."""

@@ -1,0 +1,199 @@
+"""The list of one Service over time: what each lookup means for it, and when to ask next. No I/O, no clock of its own.
+
+Laws of this module:
+
+- A failed lookup never shortens the list; only `max_stale` does, and only if set.
+- A Pod leaves when `removal_confirmations` complete answers in a row lack it, or when so many cut answers lack it
+  that its being there is out of the question; one stray answer removes nobody.
+- Oneself is never listed.
+- No wait is ever 0, and all replicas together never ask for more than `max_fleet_qps`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from peerdisco._core.listing import MOST_SAMPLES, NOTHING_YET, Endpoint, Endpoints, Listing, address_of
+from peerdisco.config import DiscoveryConfig
+from peerdisco.peers import PackedPeers, PeerSet
+
+_FIRST_WAIT = 0.5
+_SHORTEST_WAIT = 0.01
+_LONGEST_WAIT = 86_400.0
+# A cut answer holds a random part of the list, so a Pod that is there is in it with the probability p = held /
+# listed, and is missed by n of them with (1 - p)^n. It leaves once that is below this: never, in the life of a fleet.
+_SURE = 0.999
+_OUT_OF_THE_QUESTION = math.log(1e-9)
+_ROUNDING = 1e-9
+
+
+class Roster:
+    """What is known of one Service's peers.
+
+    Args:
+        config: the policies.
+        service: the Service's absolute name.
+        clock: for the `age` of the PeerSets.
+        random: makes a number from 0 to 1, for the jitter.
+
+    Attributes:
+        peers: the list as it is now.
+        failures: failed lookups in a row.
+        changed_at: when the list last changed; infinitely long ago where it never has.
+    """
+
+    def __init__(
+        self, config: DiscoveryConfig, service: str, *, clock: Callable[[], float], random: Callable[[], float]
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._random = random
+        self._said = NOTHING_YET
+        self._looked_up: float | None = None
+        # Complete answers in a row that lack a listed Pod.
+        self._lacked: dict[Endpoint, int] = {}
+        # The logarithm of the probability that every cut answer so far missed a Pod that is there, and what it was when
+        # a Pod was last in one.
+        self._chance = 0.0
+        self._chance_when_seen: dict[Endpoint, float] = {}
+        self._pace = _FIRST_WAIT / 2
+        self.failures = 0
+        self.changed_at = -math.inf
+        self.peers = PeerSet(service, PackedPeers(NOTHING_YET.endpoints, config.port_number), NOTHING_YET, clock=clock)
+
+    @property
+    def samples(self) -> int:
+        """How many answers the next lookup may ask for where none holds the whole list.
+
+        The first lookup takes what it needs. After that one is enough: evidence comes in at the same rate for each
+        question whether they are asked together or apart, and news comes sooner apart.
+        """
+        return MOST_SAMPLES if self._looked_up is None else 1
+
+    def on_listing(self, listing: Listing, now: float) -> None:
+        """Takes in what a lookup brought.
+
+        Args:
+            listing: its result.
+            now: when it ended.
+        """
+        if listing.own is None and not listing.complete:
+            listing = listing._replace(own=self._said.own)  # cut off, as anyone may be
+        if self._looked_up is None:
+            self.changed_at = now
+        self._looked_up = now
+        self.failures = 0
+        known = self.peers._packed.endpoints
+        if listing.endpoints is known or listing.endpoints == known:
+            self._forget_absences()
+            self._publish(listing if listing.endpoints is known else listing._replace(endpoints=known))
+        else:
+            self._list(self._merged(known, listing), listing, now)
+        # While some are missing, the answer that would confirm it is asked for early.
+        if self._lacked or self.peers._packed.endpoints is not known:
+            self._quicken()
+        else:
+            self._pace = min(self._config.refresh, self._pace * 2)
+
+    def on_failure(self, now: float) -> None:
+        """Takes in that a lookup brought nothing."""
+        self.failures += 1
+        self._pace = min(self._config.max_backoff, _FIRST_WAIT if self.failures == 1 else self._pace * 2)
+        self._publish(self._said, stale=True)
+        self.expire(now)
+
+    def expire(self, now: float) -> None:
+        """Empties a list that could not be refreshed for `max_stale` seconds."""
+        if self.failures and self._stale_in(now) <= 0 and len(self.peers):
+            self._forget_absences()
+            self._list(frozenset(), self._said, now, stale=True)
+
+    def hurry(self) -> None:
+        """Asks faster from now on, since somebody waits."""
+        if not self.failures:
+            self._quicken()
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next lookup, counted from the end of the last one: jittered, and never 0."""
+        floor = (len(self.peers._packed.endpoints) + 1) / self._config.max_fleet_qps
+        pace = max(self._pace, floor)
+        wait = pace * (1 + self._config.jitter * (2 * self._random() - 1))
+        if wait < floor:
+            wait = floor * (1 + self._config.jitter * self._random())
+        expiry = self._stale_in(now) if self.failures else 0
+        if 0 < expiry < wait:
+            wait = expiry
+        return min(max(wait, floor, _SHORTEST_WAIT), _LONGEST_WAIT)
+
+    def _merged(self, known: Endpoints, listing: Listing) -> Endpoints:
+        """The list after an answer: who is new is in, and who is missing is out once that is sure."""
+        everyone = known | listing.endpoints
+        absent = known - listing.endpoints
+        if listing.complete:
+            gone = self._gone_by_count(absent)
+            # An address that is listed with another port or hostname has not left, but is another endpoint.
+            moved = {address_of(endpoint) for endpoint in absent} & {address_of(new) for new in everyone - known}
+            gone |= {endpoint for endpoint in absent if address_of(endpoint) in moved}
+        else:
+            gone = self._gone_by_chance(absent, listing, len(everyone) + (listing.own is not None))
+        if listing.own is not None:
+            gone |= {endpoint for endpoint in absent if address_of(endpoint) == address_of(listing.own)}
+        return everyone - gone
+
+    def _gone_by_count(self, absent: Endpoints) -> set[Endpoint]:
+        """Those that enough complete answers in a row lack."""
+        needed = self._config.removal_confirmations
+        lacked = {endpoint: self._lacked.get(endpoint, 0) + 1 for endpoint in absent}
+        self._forget_absences()
+        self._lacked = {endpoint: times for endpoint, times in lacked.items() if times < needed}
+        return lacked.keys() - self._lacked.keys()
+
+    def _gone_by_chance(self, absent: Endpoints, listing: Listing, listed: int) -> set[Endpoint]:
+        """Those that so many cut answers lack that it can't be chance."""
+        held = min(listing.sample_size / listed, _SURE)
+        # One lookup, however many samples it took, is never all the evidence.
+        most = _OUT_OF_THE_QUESTION / self._config.removal_confirmations
+        self._chance += max(listing.samples * math.log1p(-held), most)
+        self._chance_when_seen.update(dict.fromkeys(listing.endpoints, self._chance))
+        self._lacked = {endpoint: times for endpoint, times in self._lacked.items() if endpoint in absent}
+        sure = self._chance - _OUT_OF_THE_QUESTION - _ROUNDING
+        seen = self._chance_when_seen
+        gone = {endpoint for endpoint in absent if seen.get(endpoint, 0.0) >= sure}
+        for endpoint in gone:
+            seen.pop(endpoint, None)
+        return gone
+
+    def _forget_absences(self) -> None:
+        if not self._lacked and not self._chance:
+            return
+        self._lacked = {}
+        self._chance = 0.0
+        self._chance_when_seen = {}
+
+    def _list(self, endpoints: Endpoints, said: Listing, now: float, *, stale: bool = False) -> None:
+        """Makes these the list; of two sets that are alike it keeps one, so that the next comparison is none."""
+        known = self.peers._packed.endpoints
+        if endpoints == known:
+            endpoints = known
+        else:
+            endpoints = said.endpoints if endpoints == said.endpoints else endpoints
+            self.changed_at = now
+        self._publish(said._replace(endpoints=endpoints), stale=stale)
+
+    def _publish(self, said: Listing, *, stale: bool = False) -> None:
+        self._said = said
+        listed = self.peers._packed
+        if said.endpoints is not listed.endpoints:
+            listed = PackedPeers(said.endpoints, self._config.port_number)
+        self.peers = PeerSet(
+            self.peers.service, listed, said, stale=stale, looked_up=self._looked_up, clock=self._clock
+        )
+
+    def _quicken(self) -> None:
+        self._pace = min(_FIRST_WAIT, self._config.refresh)
+
+    def _stale_in(self, now: float) -> float:
+        if self._config.max_stale is None or self._looked_up is None:
+            return math.inf
+        return self._looked_up + self._config.max_stale - now

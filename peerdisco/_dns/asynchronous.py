@@ -1,0 +1,113 @@
+"""Exchanges over asyncio, on the same sockets and by the same rules as `peerdisco._dns.blocking`."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from typing import TypeVar
+
+from tenacity import AsyncRetrying
+
+from peerdisco._dns import query
+from peerdisco._dns.lookup import Exchange, Lookup
+from peerdisco._dns.nameserver import Nameserver
+from peerdisco._dns.sockets import SocketPool
+from peerdisco.answers import Answer
+from peerdisco.errors import LookupFailed
+
+_Wanted = TypeVar("_Wanted")
+_Given = TypeVar("_Given")
+_Result = TypeVar("_Result")
+
+
+async def drive(
+    steps: Generator[_Wanted, _Given, _Result],
+    perform: Callable[[_Wanted], Awaitable[_Given]],
+    failure: type[Exception] | tuple[()],
+) -> _Result:
+    """Does what a generator asks for, and hands back what comes of it; a `failure` is thrown in."""
+    try:
+        wanted = next(steps)
+        while True:
+            try:
+                given = await perform(wanted)
+            except failure as error:
+                wanted = steps.throw(error)
+            else:
+                wanted = steps.send(given)
+    except StopIteration as done:
+        result: _Result = done.value
+        return result
+
+
+async def lookup(run: Lookup, pool: SocketPool) -> Answer:
+    """Round after round, until a server answers or the time is up."""
+
+    async def one_round() -> Answer:
+        return await drive(run.round(), partial(exchange, pool), OSError)
+
+    try:
+        return await one_round()
+    except LookupFailed:
+        if run.is_over:
+            raise
+    await asyncio.sleep(run.wait())
+    return await AsyncRetrying(sleep=asyncio.sleep, **run.retry_policy())(one_round)
+
+
+async def exchange(pool: SocketPool, wanted: Exchange) -> bytes:
+    """Sends a message and waits for its reply; what does not fit is ignored.
+
+    Raises:
+        OSError: none came.
+    """
+    server, transport, message, timeout = wanted
+    sock = pool.take(server, transport)
+    is_new = sock is None
+    sock = sock or pool.open(server, transport)
+    try:
+        sock.settimeout(0)
+        async with asyncio.timeout(timeout):
+            if transport == "udp":
+                reply = await _over_udp(sock, message, pool)
+            else:
+                if is_new:
+                    await _connect(sock, server)
+                reply = await _over_tcp(sock, message, pool)
+    except BaseException:
+        sock.close()
+        raise
+    pool.keep(sock, server, transport)
+    return reply
+
+
+async def _connect(sock: socket.socket, server: Nameserver) -> None:
+    # On one's own node a connection is there at once, as the second call finds, and the loop is not waited for.
+    if sock.connect_ex(server) and sock.connect_ex(server) not in (0, errno.EISCONN):
+        await asyncio.get_running_loop().sock_connect(sock, server)
+
+
+async def _over_udp(sock: socket.socket, message: bytes, pool: SocketPool) -> bytes:
+    loop = asyncio.get_running_loop()
+    sock.send(message)
+    while not query.fits(message, reply := await loop.sock_recv(sock, query.LARGEST_MESSAGE + 2)):
+        await _yield(pool)
+    return reply
+
+
+async def _over_tcp(sock: socket.socket, message: bytes, pool: SocketPool) -> bytes:
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(sock, query.framed(message))
+    incoming = query.TcpReply(message)
+    while (reply := incoming.feed(await loop.sock_recv(sock, query.LARGEST_MESSAGE + 2))) is None:
+        await _yield(pool)
+    return reply
+
+
+async def _yield(pool: SocketPool) -> None:
+    """Lets the loop have its turn: what is there already is read without one, so that a flood would keep it all."""
+    pool.check()
+    await asyncio.sleep(0)

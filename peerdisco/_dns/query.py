@@ -1,0 +1,100 @@
+"""The bytes of a question, and which reply is its (RFC 1035 section 4, RFC 6891): what is sent and let in.
+
+`peerdisco._dns.reply` says what a reply means.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from functools import lru_cache
+
+import dns.rcode
+
+from peerdisco.answers import Question
+
+UDP_PAYLOAD = 1232
+"""Bytes that a UDP reply may have: what passes every path in one piece (https://www.dnsflagday.net/2020/)."""
+
+LARGEST_MESSAGE = 65_535
+"""Bytes that a message may have over TCP, after the two that say how many."""
+
+_RECURSION_DESIRED = 0x0100
+OPT = struct.pack("!BHHIH", 0, 41, UDP_PAYLOAD, 0, 0)
+"""What every question ends in: EDNS, with that much room."""
+
+TYPES = {"A": 1, "PTR": 12, "AAAA": 28, "SRV": 33}
+"""The record types by number."""
+
+HEADER = struct.Struct("!HHHHHH")
+"""Id, flags, and the numbers of records in each of the four sections."""
+
+LONGEST_NAME = 253
+"""Characters of a name, without its final dot (RFC 1035 section 2.3.4)."""
+
+LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+"""What a label of a name that is asked for looks like, in lower case."""
+
+IN = 1
+"""The class of every record (RFC 1035 section 3.2.4)."""
+
+# Replies that may leave the question out: the server did not come so far as to read it.
+_BARE_RCODES = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED}
+
+
+def is_name(text: str) -> bool:
+    """Whether a name that came from DNS can be asked for: the same grammar, so that nothing odd is sent on."""
+    return len(text) <= LONGEST_NAME and all(map(LABEL.fullmatch, text.removesuffix(".").split(".")))
+
+
+@lru_cache(maxsize=4096)
+def encode(question: Question) -> bytes:
+    """The bytes of a question, with id 0; EDNS announces room for `UDP_PAYLOAD` bytes."""
+    chain = question.name.removesuffix(".").split(".")
+    name = b"".join(bytes((len(label),)) + label.encode("ascii") for label in chain) + b"\0"
+    return HEADER.pack(0, _RECURSION_DESIRED, 1, 0, 0, 1) + name + struct.pack("!HH", TYPES[question.rtype], IN) + OPT
+
+
+def fits(asked: bytes, reply: bytes) -> bool:
+    """Whether `reply` is one to the message `asked`: same id and question, and a response."""
+    if len(reply) < HEADER.size or reply[:2] != asked[:2] or reply[2] & 0xF8 != 0x80:
+        return False
+    if reply[4:6] == b"\0\0":
+        return reply[3] & 0xF in _BARE_RCODES
+    end = len(asked) - len(OPT)
+    # Lengths of labels are below every letter, so that lower() leaves them alone.
+    return reply[4:6] == b"\0\1" and reply[HEADER.size : end].lower() == asked[HEADER.size : end]
+
+
+def framed(message: bytes) -> bytes:
+    """A message as TCP carries it (RFC 1035 section 4.2.2)."""
+    return len(message).to_bytes(2) + message
+
+
+class TcpReply:
+    """Puts the reply to a message together from what TCP brings, piece by piece."""
+
+    def __init__(self, asked: bytes) -> None:
+        self._asked = asked
+        self._data = b""
+
+    def feed(self, data: bytes) -> bytes | None:
+        """The reply, once it is whole; until then None.
+
+        Raises:
+            ConnectionResetError: there is nothing more to come.
+        """
+        if not data:
+            raise ConnectionResetError("the server closed the connection without a reply")
+        data, start = self._data + data, 0
+        while len(data) >= start + 2 and len(data) >= (end := start + 2 + int.from_bytes(data[start : start + 2])):
+            reply, start = data[start + 2 : end], end
+            if fits(self._asked, reply):
+                return reply
+        self._data = data[start:]
+        return None
+
+
+def is_truncated(reply: bytes) -> bool:
+    """Whether the server could not fit all into this reply (the TC bit)."""
+    return bool(reply[2] & 0x02)

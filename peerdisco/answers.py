@@ -1,0 +1,105 @@
+"""What is asked of DNS, and what comes back: the vocabulary of a resolver of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Literal, NamedTuple
+
+from peerdisco._core.addresses import pack_ip
+
+RecordType = Literal["A", "AAAA", "SRV", "PTR"]
+
+
+class Outcome(Enum):
+    """What DNS said of a name (RFC 2308).
+
+    Attributes:
+        FOUND: there are addresses.
+        NODATA: the name exists, but not with this type of record.
+        NXDOMAIN: there is no such name; for a headless Service also: none of its Pods is ready.
+        PENDING: nothing has been looked up yet.
+    """
+
+    FOUND = "found"
+    NODATA = "nodata"
+    NXDOMAIN = "nxdomain"
+    PENDING = "pending"
+
+
+class Question(NamedTuple):
+    """One question to DNS (RFC 1035 section 4.1.2).
+
+    Attributes:
+        name: an absolute name in lower case, with its final dot.
+        rtype: `A`, `AAAA`, `SRV` or `PTR`.
+    """
+
+    name: str
+    rtype: RecordType
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.rtype}"
+
+
+class SrvTarget(NamedTuple):
+    """One SRV record (RFC 2782): a port, and the name of the host behind it, absolute and in lower case."""
+
+    name: str
+    port: int
+
+
+class Answer(NamedTuple):
+    """What DNS said to one `Question`: with authority, so that an empty answer means that nobody is there.
+
+    Attributes:
+        outcome: `FOUND`, `NODATA` or `NXDOMAIN`.
+        addresses: to A or AAAA, packed (4 or 16 bytes each).
+        ttl: seconds that the answer may be kept (RFC 1035 section 3.2.1).
+        complete: False where the server could not fit all records in.
+        canonical: the name at the end of a CNAME chain; empty where there is no chain.
+        targets: to SRV.
+        glue: addresses, packed, that came along with an SRV answer, by target name.
+        names: to PTR.
+    """
+
+    outcome: Outcome
+    addresses: frozenset[bytes] = frozenset()
+    ttl: int = 0
+    complete: bool = True
+    canonical: str = ""
+    targets: tuple[SrvTarget, ...] = ()
+    glue: Mapping[str, tuple[bytes, ...]] = {}
+    names: tuple[str, ...] = ()
+
+    @property
+    def holds_all(self) -> bool:
+        """Whether nothing of what was asked for is missing: a cut SRV answer has lost glue before it loses a target."""
+        return self.complete or bool(self.glue)
+
+    def merged(self, other: Answer) -> Answer:
+        """The union of two answers to one question, each of them a part."""
+        return self._replace(
+            addresses=self.addresses | other.addresses,
+            targets=tuple(dict.fromkeys(self.targets + other.targets)),
+            glue={**self.glue, **other.glue},
+        )
+
+    @classmethod
+    def of(cls, question: Question, ips: Iterable[str], *, ttl: int = 0) -> Answer:
+        """The answer of a Service that has these Pod IPs, as CoreDNS gives it: for resolvers of your own.
+
+        Args:
+            question: what was asked; addresses of the other family are left out.
+            ips: every Pod's address; none at all is NXDOMAIN.
+            ttl: seconds.
+
+        Raises:
+            ValueError: one is no IP address.
+        """
+        packed = frozenset(map(pack_ip, ips))
+        size = {"A": 4, "AAAA": 16}.get(question.rtype)
+        asked = frozenset(ip for ip in packed if len(ip) == size)
+        if asked:
+            return cls(Outcome.FOUND, asked, ttl)
+        return cls(Outcome.NODATA if packed else Outcome.NXDOMAIN, ttl=ttl)

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Self, Unpack
 
-from peerdisco._core.listing import MOST_SAMPLES, Listing
+from peerdisco._core.listing import Listing
 from peerdisco._core.watcher import Callback, ChangeCursor, WatcherState, check_wait
 from peerdisco._dns.asynchronous import drive
-from peerdisco._service import ServiceLookup
+from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.errors import LookupFailed
 from peerdisco.peers import Change, PeerSet, Status
@@ -29,14 +29,14 @@ async def adiscover_peers(
     """
     lookup = ServiceLookup(service, resolver, options, "alookup")
     try:
-        return lookup.peers(await run_lookup(lookup))
+        return lookup.peers(await run_lookup(lookup.begin()))
     finally:
         lookup.close()
 
 
-async def run_lookup(lookup: ServiceLookup, samples: int = MOST_SAMPLES) -> Listing:
+async def run_lookup(run: LookupRun) -> Listing:
     """Look the Service up once."""
-    return await drive(lookup.discovery.steps(samples), lookup.asker(), LookupFailed)
+    return await drive(run.steps, run.aask, LookupFailed)
 
 
 class AsyncPeerWatcher:
@@ -225,14 +225,15 @@ class _PollTask:
             before = self.watch.roster.peers
             if self.watch.expire():
                 self._announce()
+            run = self._lookup.begin(self.watch.roster.limits)
             try:
-                listing = await run_lookup(self._lookup, self.watch.roster.samples)
+                listing = await run_lookup(run)
             except Exception as error:
                 self.watch.check_open()
-                self.watch.on_failure(error)
+                self.watch.on_failure(error, run.questions)
                 raise
             else:
-                self.watch.on_listing(listing)
+                self.watch.on_listing(listing, run.questions)
             finally:
                 if not before._is_unchanged(self.watch.roster.peers):
                     self._announce()

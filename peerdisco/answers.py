@@ -72,19 +72,6 @@ class Answer(NamedTuple):
     glue: Mapping[str, tuple[bytes, ...]] = {}
     names: tuple[str, ...] = ()
 
-    @property
-    def holds_all(self) -> bool:
-        """Whether nothing of what was asked for is missing: a cut SRV answer has lost glue before it loses a target."""
-        return self.complete or bool(self.glue)
-
-    def merged(self, other: Answer) -> Answer:
-        """The union of two answers to one question, each of them a part."""
-        return self._replace(
-            addresses=self.addresses | other.addresses,
-            targets=tuple(dict.fromkeys(self.targets + other.targets)),
-            glue={**self.glue, **other.glue},
-        )
-
     @classmethod
     def of(cls, question: Question, ips: Iterable[str], *, ttl: int = 0) -> Answer:
         """The answer of a Service that has these Pod IPs, as CoreDNS gives it: for resolvers of your own.

@@ -79,13 +79,19 @@ class LookupFailed(PeerDiscoError):
         reason: `timeout`, `servfail`, `refused` (the DNS rcode or a closed port), `malformed`, `truncated` (too long
             for UDP, and TCP failed) or `no_nameserver`.
         attempts: every attempt, in order.
+        advice: what to do about it.
     """
 
-    def __init__(self, question: object, reason: Reason, attempts: tuple[Attempt, ...] = ()) -> None:
+    def __init__(self, question: object, reason: Reason, attempts: tuple[Attempt, ...] = (), advice: str = "") -> None:
         self.question = str(question)
         self.reason: Reason = reason
         self.attempts = attempts
-        super().__init__(f"no answer to {self.question}: {self._story()}. {_CURES[reason]}")
+        self.advice = advice or _CURES[reason]
+        super().__init__(f"no answer to {self.question}: {self._story()}. {self.advice}")
+
+    def with_advice(self, advice: str) -> LookupFailed:
+        """Return the same error with further advice in front."""
+        return LookupFailed(self.question, self.reason, self.attempts, f"{advice} {self.advice}")
 
     def _story(self) -> str:
         counts: dict[str, int] = {}
@@ -94,8 +100,8 @@ class LookupFailed(PeerDiscoError):
         told = (f"{text} ({n} times)" if n > 1 else text for text, n in counts.items())
         return "; ".join(told) or self.reason
 
-    def __reduce__(self) -> tuple[type[LookupFailed], tuple[str, Reason, tuple[Attempt, ...]]]:
-        return type(self), (self.question, self.reason, self.attempts)
+    def __reduce__(self) -> tuple[type[LookupFailed], tuple[str, Reason, tuple[Attempt, ...], str]]:
+        return type(self), (self.question, self.reason, self.attempts, self.advice)
 
 
 class NotHeadlessError(PeerDiscoError):

@@ -105,6 +105,12 @@ class PackedPeers:
         return Peer(text_of(packed), port, name or None)
 
 
+def _order(endpoint: Endpoint) -> tuple[int, bytes]:
+    """Return what endpoints are ordered by: the family, then the address."""
+    packed = address_of(endpoint)
+    return len(packed), packed
+
+
 def _addresses(endpoints: Sequence[Endpoint]) -> Sequence[bytes]:
     """The packed addresses of endpoints, which are all of one kind."""
     if endpoints and not isinstance(endpoints[0], bytes):
@@ -177,12 +183,12 @@ class PeerSet(Sequence[Peer]):
     def own(self) -> Peer | None:
         """Oneself, as DNS lists it; None where it does not, as before a Pod is ready."""
         own = self._said.own
-        return None if own is None else self._packed.peer(own)
+        return self._packed.peer(min(own, key=_order)) if own else None
 
     @property
     def self_listed(self) -> bool:
         """Whether DNS lists oneself."""
-        return self._said.own is not None
+        return bool(self._said.own)
 
     @property
     def age(self) -> float:

@@ -11,9 +11,11 @@ from functools import cached_property, partial
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
+from peerdisco._core import names
 from peerdisco._core.addresses import pack_ips, text_of
 from peerdisco._dns import blocking
 from peerdisco._dns.lookup import Lookup, ResolverState
+from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.sockets import SocketPool
 from peerdisco.answers import Answer, Question
@@ -50,9 +52,13 @@ default_resolver: ContextVar[Resolver | AsyncResolver | None] = ContextVar("peer
 """What calls use that name no resolver; None for DNS."""
 
 
-# What is known not to fit UDP, for all resolvers of the process: many live for a single question.
-_needs_tcp: set[tuple[Nameserver, Question]] = set()
+# What is known of nameservers, for all resolvers of the process: many live for a single question.
+_memory = ServerMemory()
 _new_id = partial(os.urandom, 2)
+
+
+def _follows(name: str, alias: str) -> bool:
+    return not names.leaves_cluster(name, alias)
 
 
 def environment_of(resolver: object) -> Environment:
@@ -91,7 +97,9 @@ class DnsResolver:
         self._given = None if nameservers is None else parse_nameservers(nameservers)
         self._resolv_conf = os.fspath(resolv_conf) if resolv_conf else None
         self._machine = machine
-        self._means = ResolverState(clock, rng, _new_id, _needs_tcp, {})
+        # Another clock has other times, so what was learnt by it is of no use to the rest of the process.
+        memory = _memory if clock is time.monotonic else ServerMemory()
+        self._state = ResolverState(clock, rng, _new_id, _follows, memory, {})
         self._pool = SocketPool()
         if self._given is None:
             self._read_nameservers()
@@ -101,23 +109,26 @@ class DnsResolver:
         """Where it looks from: this machine, with the resolv.conf that was given."""
         return self._machine if self._resolv_conf is None else self._machine.reading(self._resolv_conf)
 
-    def lookup(self, question: Question, timeout: float) -> Answer:
-        """Answers one question.
+    def lookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:
+        """Answer one question.
 
         Args:
             question: an absolute name and a type.
             timeout: seconds for everything, retries included.
+            retry: False to ask each server once at most.
 
         Raises:
-            LookupFailed: no server answered.
+            LookupFailed: No server answered.
         """
-        return blocking.lookup(Lookup(question, self._servers(question), timeout, self._means), self._pool)
+        run = Lookup(question, self._servers(question), timeout, self._state, retry=retry)
+        return blocking.lookup(run, self._pool)
 
-    async def alookup(self, question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
-        """Answers one question, as `lookup` does, without blocking the event loop."""
+    async def alookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
+        """Answer one question, as `lookup` does, without blocking the event loop."""
         from peerdisco._dns import asynchronous
 
-        return await asynchronous.lookup(Lookup(question, self._servers(question), timeout, self._means), self._pool)
+        run = Lookup(question, self._servers(question), timeout, self._state, retry=retry)
+        return await asynchronous.lookup(run, self._pool)
 
     def close(self) -> None:
         """Closes its sockets. A lookup that is under way in another thread ends at once, in RuntimeError."""

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, Unpack
 
-from peerdisco._core.listing import MOST_SAMPLES, Listing
+from peerdisco._core.listing import Listing
 from peerdisco._core.watcher import Callback, ChangeCursor, WatcherState, check_wait
 from peerdisco._dns.blocking import drive
-from peerdisco._service import ServiceLookup
+from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.clock import WakeEvent
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.errors import LookupFailed
@@ -46,14 +46,14 @@ def discover_peers(
     """
     lookup = ServiceLookup(service, resolver, options, "lookup")
     try:
-        return lookup.peers(run_lookup(lookup))
+        return lookup.peers(run_lookup(lookup.begin()))
     finally:
         lookup.close()
 
 
-def run_lookup(lookup: ServiceLookup, samples: int = MOST_SAMPLES) -> Listing:
+def run_lookup(run: LookupRun) -> Listing:
     """Look the Service up once."""
-    return drive(lookup.discovery.steps(samples), lookup.asker(), LookupFailed)
+    return drive(run.steps, run.ask, LookupFailed)
 
 
 class PeerWatcher:
@@ -238,14 +238,15 @@ class _PollThread:
             before = self.watch.roster.peers
             if self.watch.expire():
                 self._announce()
+            run = self._lookup.begin(self.watch.roster.limits)
             try:
-                listing = run_lookup(self._lookup, self.watch.roster.samples)
+                listing = run_lookup(run)
             except Exception as error:
                 self.watch.check_open()
-                self.watch.on_failure(error)
+                self.watch.on_failure(error, run.questions)
                 raise
             else:
-                self.watch.on_listing(listing)
+                self.watch.on_listing(listing, run.questions)
             finally:
                 if not before._is_unchanged(self.watch.roster.peers):
                     self._announce()

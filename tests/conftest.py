@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_known_to_need_tcp() -> Iterator[None]:
-    """Forgets what the process has learnt of one test's server, lest the next one's have the same port."""
+def nothing_is_known_of_nameservers() -> Iterator[None]:
+    """Forgets what the process has learnt of one test's server, since the next one's may have the same port."""
     yield
-    resolvers._needs_tcp.clear()
+    resolvers._memory.clear()

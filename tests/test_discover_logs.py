@@ -35,9 +35,9 @@ def test_empty_is_logged_once(discover: Discover, caplog: pytest.LogCaptureFixtu
 
     first, second = told(caplog, logging.WARNING)
     assert first == second
-    assert "a typo" in first
+    assert "for a typo" in first
     assert "no Pod is ready" in first
-    assert [f"{service}.default.svc.cluster.local. is no longer empty"] == told(caplog, logging.INFO)
+    assert [f"{service}.default.svc.cluster.local.: no longer no-ready-pods-or-typo"] == told(caplog, logging.INFO)
 
 
 def test_dropped_addresses_are_logged_once(discover: Discover, caplog: pytest.LogCaptureFixture, service: str) -> None:
@@ -70,5 +70,5 @@ def test_each_lookup_is_logged_for_debugging(
 
     (message,) = told(caplog, logging.DEBUG)
     assert message.startswith(f"{service}.default.svc.cluster.local.: ")
-    assert message.endswith("2 others")
+    assert message.endswith("2 peers")
     assert len(caplog.records) == 1

@@ -6,7 +6,7 @@ import pytest
 
 from peerdisco import Answer, ConfigError, LookupFailed, Outcome, Question
 from peerdisco._core.addresses import pack_ip, text_of
-from peerdisco._core.listing import Listing
+from peerdisco._core.listing import Limits, Listing
 from peerdisco.testing import FakeResolver
 from tests.support.both import ips
 from tests.support.lookups import answered, discovery
@@ -103,7 +103,7 @@ def test_own(own: str) -> None:
     """One's own address is left out however it is written, and known."""
     listing, _ = answered(discovery(own_ips=own).steps(), FakeResolver({"web": ["10.0.0.1", "10.0.0.2"]}))
 
-    assert (["10.0.0.2"], pack_ip("10.0.0.1")) == (listed(listing), listing.own)
+    assert (["10.0.0.2"], packed("10.0.0.1")) == (listed(listing), listing.own)
 
 
 def test_the_same_again() -> None:
@@ -113,7 +113,7 @@ def test_the_same_again() -> None:
 
     def looked(addresses: frozenset[bytes], ttl: int = 30, *, complete: bool = True) -> Listing:
         answer = Answer(Outcome.FOUND, addresses, ttl, complete=complete)
-        return answered(subject.steps(1), lambda _: answer)[0]
+        return answered(subject.steps(Limits(1)), lambda _: answer)[0]
 
     first = looked(everyone)
     assert first.outside == packed("127.0.0.1")
@@ -124,21 +124,8 @@ def test_the_same_again() -> None:
     assert not looked(everyone, complete=False).complete
     for _ in range(2):
         listing = looked(others)
-        assert (listing.endpoints, listing.own) == (others, None)
+        assert (listing.endpoints, listing.own) == (others, frozenset())
     assert looked(everyone) == first
-
-
-def test_a_list_that_a_resolver_goes_on_changing() -> None:
-    """A resolver that hands out a set of its own, against the annotation, is still believed each time."""
-    pods = set(packed("10.0.0.1", "10.0.0.2"))
-    subject = discovery(own_ips="10.0.0.1")
-
-    def by(_: Question) -> Answer:
-        return Answer(Outcome.FOUND, pods)  # type: ignore[arg-type] # as a user might
-
-    answered(subject.steps(), by)
-    pods |= packed("10.0.0.3")
-    assert listed(answered(subject.steps(), by)[0]) == ["10.0.0.2", "10.0.0.3"]
 
 
 def test_both_families_of_which_much_is_left_out() -> None:
@@ -148,7 +135,7 @@ def test_both_families_of_which_much_is_left_out() -> None:
         "AAAA": Answer(Outcome.FOUND, packed(*(f"fd00::{n + 1:x}" for n in range(300))), complete=False),
     }
     subject = discovery(family="both", allowed_networks="10.0.0.0/8,fd00::/120")
-    listing, _ = answered(subject.steps(1), lambda question: answers[question.rtype])
+    listing, _ = answered(subject.steps(Limits(1)), lambda question: answers[question.rtype])
 
     assert (listing.sample_size, len(listing.outside)) == (2 * 100 * 355 // 400, 45)
 
@@ -187,7 +174,7 @@ def test_samples_until_nothing_is_new() -> None:
 def test_as_many_samples_as_allowed() -> None:
     """No more are taken than the caller allows."""
     numbers = itertools.count(1)
-    listing, questions = answered(discovery().steps(3), lambda _: cut(f"10.0.0.{next(numbers)}", "10.0.1.1"))
+    listing, questions = answered(discovery().steps(Limits(3)), lambda _: cut(f"10.0.0.{next(numbers)}", "10.0.1.1"))
 
     assert (listing.samples, len(questions), len(listing.endpoints), listing.complete) == (3, 3, 4, False)
 
@@ -242,4 +229,48 @@ def test_oneself_is_an_address_that_a_peer_may_have() -> None:
     """A sinkhole that answers 127.0.0.1 does not read as being alone."""
     listing, _ = answered(discovery(own=None).steps(), FakeResolver({"web": ["127.0.0.1", "10.0.0.2"]}))
 
-    assert (listing.own, listed(listing)) == (None, ["10.0.0.2"])
+    assert (listing.own, listed(listing)) == (frozenset(), ["10.0.0.2"])
+
+
+@pytest.mark.parametrize("own", [(pack_ip("10.0.0.1"),), None])
+def test_this_pod_in_a_mapped_form(own: tuple[bytes, ...] | None) -> None:
+    """An AAAA record that maps this Pod's IPv4 address is this Pod, given by option or by the environment."""
+    mapped = packed("10.0.0.1").union(ip for ip in [bytes(10) + b"\xff\xff" + pack_ip("10.0.0.1")])
+    answer = Answer(Outcome.FOUND, frozenset({max(mapped, key=len), pack_ip("fd00::2")}))
+    subject = discovery(own=own or (), own_ips=None if own else "10.0.0.1", family="ipv6")
+
+    assert listed(answered(subject.steps(), lambda _: answer)[0]) == ["fd00::2"]
+
+
+FOREIGN = "wild.example.com."
+
+
+@pytest.mark.parametrize("family", ["auto", "ipv6", "both"])
+def test_a_foreign_alias(family: str) -> None:
+    """An alias that leaves the cluster domain counts as NXDOMAIN, whatever addresses it has."""
+    answer = Answer(Outcome.FOUND, packed("93.184.216.34"), canonical=FOREIGN)
+    listing, _ = answered(discovery(family=family).steps(), lambda _: answer)
+
+    assert (listing.outcome, listing.endpoints, listing.foreign_alias) == (Outcome.NXDOMAIN, frozenset(), FOREIGN)
+
+
+@pytest.mark.parametrize(
+    ("service", "alias", "foreign"),
+    [
+        ("web", "other.prod.svc.cluster.local.", False),
+        ("web.ns.svc.corp.example.", "x.corp.example.", False),
+        ("web.ns.svc.corp.example.", "x.CORP.example", False),
+        ("web.ns.svc.corp.example.", "xcorp.example.", True),
+        ("web.ns.svc.corp.example.", "example.", True),
+        ("db.example.com.", "db.cloud.example.net.", False),
+        ("tasks.web.", "other.", False),
+        ("web.ns.svc.clusterset.local.", "web.ns.svc.cluster.local.", True),
+    ],
+)
+def test_which_alias_is_foreign(service: str, alias: str, foreign: bool) -> None:
+    """A full name has its own cluster domain; one outside any cluster domain follows its aliases freely."""
+    answer = Answer(Outcome.FOUND, packed("10.0.0.1", "10.0.0.2"), canonical=alias)
+    listing, _ = answered(discovery(service).steps(), lambda _: answer)
+
+    assert bool(listing.foreign_alias) is foreign
+    assert bool(listing.endpoints) is not foreign

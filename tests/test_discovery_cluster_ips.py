@@ -1,11 +1,15 @@
 """A ClusterIP is told from a single Pod by witnesses, who are asked no more than is needed."""
 
+from collections.abc import Callable
+
 import pytest
 
 from peerdisco import Answer, LookupFailed, NotHeadlessError, Outcome, Question
 from peerdisco._core.addresses import pack_ip, reverse_name, text_of
+from peerdisco._core.discovery import TimedQuestion
 from peerdisco._core.listing import Listing
 from peerdisco.answers import SrvTarget
+from peerdisco.errors import Reason
 from peerdisco.testing import FakeResolver
 from tests.support.lookups import answered, discovery
 
@@ -120,8 +124,8 @@ def test_witnesses_take_a_share_of_the_time() -> None:
     """A silent witness leaves most of the time."""
     looking = discovery().steps()
 
-    assert next(looking) == (Question(WEB, "A"), 1.0)
-    assert (Question(WEB, "SRV"), 0.1) == looking.send(Answer.of(Question(WEB, "A"), [HEAD]))
+    assert next(looking) == TimedQuestion(Question(WEB, "A"), 1.0)
+    assert TimedQuestion(Question(WEB, "SRV"), 0.1, retry=False) == looking.send(Answer.of(Question(WEB, "A"), [HEAD]))
 
 
 @pytest.mark.parametrize(("pods", "own"), [(["10.0.0.1", "10.0.0.2"], None), (["10.0.0.1"], "10.0.0.1")])
@@ -175,3 +179,54 @@ def test_a_witness_that_was_silent_is_asked_again() -> None:
     answered(subject.steps(), by)
     with pytest.raises(NotHeadlessError):
         answered(subject.steps(), by)
+
+
+def kube_dns(names: tuple[str, ...], ips: list[str], label: str = "3633646139353861") -> Callable[[Question], Answer]:
+    """A server whose SRV target is one label deeper, a hash, with a ClusterIP as well as without."""
+
+    def by(question: Question) -> Answer:
+        if question.rtype == "SRV":
+            return Answer(Outcome.FOUND, targets=(SrvTarget(f"{label}.{WEB}", 80),))
+        if question.rtype == "PTR":
+            return Answer(Outcome.FOUND, names=names) if names else Answer(Outcome.NXDOMAIN)
+        return Answer.of(question, ips)
+
+    return by
+
+
+def test_kube_dns_with_a_cluster_ip() -> None:
+    """A target that is neither the Service nor the dashed address proves nothing: PTR does."""
+    with pytest.raises(NotHeadlessError, match=HEAD):
+        answered(discovery().steps(), kube_dns((WEB,), [HEAD]))
+
+
+@pytest.mark.parametrize("names", [(f"3633646139353861.{WEB}",), (f"web-0.{WEB}", "other."), ()])
+def test_kube_dns_with_one_pod(names: tuple[str, ...]) -> None:
+    """A single Pod is listed where PTR names it otherwise, or not at all; the verdict is remembered."""
+    subject, by = discovery(), kube_dns(names, ["10.0.0.9"])
+
+    assert listed(answered(subject.steps(), by)[0]) == ["10.0.0.9"]
+    assert [question.rtype for question in answered(subject.steps(), by)[1]] == ["A"]
+
+
+@pytest.mark.parametrize("label", ["10-0-0-9", "10-0-0-9.west"])
+def test_a_dashed_target_proves_a_pod(label: str) -> None:
+    """A target that is the dashed address, or that in a cluster of several, needs no PTR."""
+    listing, questions = answered(discovery().steps(), kube_dns((), ["10.0.0.9"], label))
+
+    assert (listed(listing), [question.rtype for question in questions]) == (["10.0.0.9"], ["A", "SRV"])
+
+
+@pytest.mark.parametrize("reason", ["refused", "servfail"])
+def test_a_witness_that_refuses(reason: Reason) -> None:
+    """A server that refuses to be a witness is not asked again for the same addresses, and fails nothing."""
+
+    def by(question: Question) -> Answer:
+        if question.rtype in ("SRV", "PTR"):
+            raise LookupFailed(question, reason)
+        return Answer.of(question, [HEAD])
+
+    subject = discovery()
+    asked = [[question.rtype for question in answered(subject.steps(), by)[1]] for _ in range(3)]
+
+    assert asked == [["A", "SRV", "PTR"], ["A"], ["A"]]

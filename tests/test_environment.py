@@ -257,6 +257,6 @@ def test_own_of_the_family_that_pod_ip_does_not_name(tmp_path: Path, proc_net: P
     name = "svc.shop.svc.cluster.local."
     other = frozenset(map(pack_ip, ["fd00::6", "fd00::7"]))
 
-    assert Discovery(DiscoveryConfig(name), here).own_among(other) == {pack_ip("fd00::7")}
-    assert Discovery(DiscoveryConfig(name, family="both"), here).own_among(LISTED) == OWN
-    assert Discovery(DiscoveryConfig(name, own_ips="10.244.0.7"), here).own_among(other) == frozenset()
+    assert Discovery(DiscoveryConfig(name), here)._own_among(other) == {pack_ip("fd00::7")}
+    assert Discovery(DiscoveryConfig(name, family="both"), here)._own_among(LISTED) == OWN
+    assert Discovery(DiscoveryConfig(name, own_ips="10.244.0.7"), here)._own_among(other) == frozenset()

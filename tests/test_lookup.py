@@ -5,6 +5,7 @@ from tenacity import Retrying
 
 from peerdisco import Answer, LookupFailed, Outcome, Question
 from peerdisco._dns.lookup import Exchange
+from peerdisco._dns.memory import ServerMemory
 from tests.support.rounds import (
     FIRST,
     FOUND,
@@ -72,11 +73,11 @@ def test_what_is_remembered_is_bounded() -> None:
     bench = Bench()
     for n in range(1000):
         bench.known[Question(f"web-{n}.", "A")] = Answer(Outcome.FOUND, FOUND)
-        bench.needs_tcp.add((FIRST, Question(f"web-{n}.", "A")))
+        bench.memory.set_needs_tcp(FIRST, Question(f"web-{n}.", "A"), needed=True)
     bench.round(replying(cut=True), replying(*(f"{NAME} A 10.0.1.{n}" for n in range(100))))
 
     assert list(bench.known) == [WEB]
-    assert bench.needs_tcp == {(FIRST, WEB)}
+    assert bench.memory._needs_tcp == {(FIRST, WEB)}
 
 
 @pytest.mark.parametrize("absence", [absent, replying(soa=True)])
@@ -97,7 +98,7 @@ def test_absence_is_an_answer(absence: Server) -> None:
         ([silent, replying(rcode="SERVFAIL")], "servfail", "answered SERVFAIL"),
         ([replying(rcode="REFUSED"), silent], "refused", "answered REFUSED"),
         ([replying(rcode="REFUSED"), replying(rcode="SERVFAIL")], "servfail", "answered REFUSED"),
-        ([replying(rcode="NOTIMP"), silent], "servfail", "answered NOTIMP"),
+        ([replying(rcode="NOTIMP"), replying(rcode="NOTIMP"), silent], "servfail", "answered NOTIMP"),
         ([silent, nonsense], "malformed", "can't be read"),
     ],
 )
@@ -165,3 +166,81 @@ def test_an_answer_ends_the_rounds() -> None:
     assert Retrying(sleep=bench.clock.advance, **policy)(lambda: bench.round(next(replies))).addresses == FOUND
     with pytest.raises(ZeroDivisionError):
         Retrying(sleep=bench.clock.advance, **policy)(lambda: 1 // 0)
+
+
+@pytest.mark.parametrize("rcode", ["FORMERR", "NOTIMP"])
+def test_a_server_without_edns(rcode: str) -> None:
+    """A server that refuses EDNS is asked without it, which is remembered for ten minutes once it has answered."""
+    bench = Bench(FIRST, timeout=1000)
+    refusal = replying(rcode=rcode)
+
+    assert bench.round(refusal, listing).addresses == FOUND
+    assert [len(exchange.message) for exchange in bench.sent] == [58, 47]
+    bench.clock.advance(599)
+    bench.round(listing)
+    bench.clock.advance(2)
+    bench.round(listing)
+    assert [len(exchange.message) for exchange in bench.sent[2:]] == [47, 58]
+
+
+def test_a_server_that_refuses_everything() -> None:
+    """A refusal with and without EDNS is no news about EDNS."""
+    bench = Bench(FIRST)
+    for _ in range(2):
+        with pytest.raises(LookupFailed, match="answered FORMERR"):
+            bench.round(replying(rcode="FORMERR"), replying(rcode="FORMERR"))
+
+    assert [len(exchange.message) for exchange in bench.sent] == [58, 47, 58, 47]
+
+
+@pytest.mark.parametrize(
+    "death", [silent, failing(ConnectionRefusedError()), failing(OSError(113, "No route to host"))]
+)
+def test_a_dead_server_is_asked_last(death: Server) -> None:
+    """A server found dead is asked last for 30 s, by every lookup that shares the memory, and then first again."""
+    memory = ServerMemory()
+    bench = Bench(memory=memory, timeout=100)
+    bench.round(death, listing)
+    bench.round(listing)
+    bench.clock.advance(31)
+    bench.round(listing)
+
+    assert [exchange.server for exchange in bench.sent] == [FIRST, SECOND, SECOND, FIRST]
+
+
+def test_a_dead_server_that_answers() -> None:
+    """A server that answers is not dead, and where all are dead, all are asked in their order."""
+    bench = Bench()
+    with pytest.raises(LookupFailed):
+        bench.round(silent, silent)
+    bench.round(silent, listing)
+    bench.round(listing)
+
+    assert [exchange.server for exchange in bench.sent] == [FIRST, SECOND, FIRST, SECOND, SECOND]
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files")])
+def test_a_failure_of_this_host_is_no_servers(error: OSError) -> None:
+    """Want of descriptors says nothing about a server."""
+    bench = Bench()
+    bench.round(failing(error), listing)
+    bench.round(listing)
+
+    assert [exchange.server for exchange in bench.sent] == [FIRST, SECOND, FIRST]
+
+
+def test_an_alias_that_may_not_be_followed() -> None:
+    """The name has no answer then, and the alias's end is not asked for."""
+    bench = Bench()
+    answer = bench.round(replying(f"{NAME} CNAME host.foreign."))
+
+    assert (answer.outcome, answer.canonical, len(bench.sent)) == (Outcome.NXDOMAIN, "host.foreign.", 1)
+
+
+def test_a_single_round() -> None:
+    """A lookup that is not to be retried is over after one round."""
+    bench = Bench(retry=False)
+    with pytest.raises(LookupFailed):
+        bench.round(replying(rcode="REFUSED"), replying(rcode="SERVFAIL"))
+
+    assert bench.lookup.is_over

@@ -6,11 +6,11 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from peerdisco import LookupFailed, Outcome, Question
+from peerdisco import LookupFailed, Outcome
 from peerdisco._core.addresses import pack_ip
 from peerdisco._dns import query
 from peerdisco._dns.lookup import MAX_ALIASES, Exchange
-from peerdisco._dns.nameserver import Nameserver
+from peerdisco._dns.memory import ServerMemory
 from tests.support.rounds import (
     FIRST,
     FOUND,
@@ -22,6 +22,7 @@ from tests.support.rounds import (
     absent,
     failing,
     listing,
+    needing_tcp,
     nonsense,
     replying,
     silent,
@@ -30,30 +31,30 @@ from tests.support.rounds import (
 
 def test_tcp_where_udp_was_cut() -> None:
     """A cut reply is asked for again over TCP, at the same server; the next lookup begins there."""
-    needs_tcp: set[tuple[Nameserver, Question]] = set()
+    memory = ServerMemory()
     large = replying(*(f"{NAME} A 10.0.1.{n}" for n in range(100)))
-    bench = Bench(needs_tcp=needs_tcp)
+    bench = Bench(memory=memory)
 
     assert len(bench.round(replying(cut=True), large).addresses) == 100
     assert bench.path() == [(FIRST, "udp"), (FIRST, "tcp")]
-    again = Bench(needs_tcp=needs_tcp)
+    again = Bench(memory=memory)
     again.round(large)
     assert again.path() == [(FIRST, "tcp")]
 
 
 def test_tcp_is_forgotten() -> None:
     """Once the answer would fit UDP again, the next lookup begins with UDP."""
-    bench = Bench(needs_tcp={(FIRST, WEB)})
+    bench = Bench(memory=needing_tcp(FIRST))
     bench.round(listing)
 
     assert bench.path() == [(FIRST, "tcp")]
-    assert set() == bench.needs_tcp
+    assert not bench.memory.needs_tcp(FIRST, WEB)
 
 
 @pytest.mark.parametrize(("pods", "remembered"), [(73, False), (74, True)])
 def test_tcp_is_forgotten_once_udp_would_do(pods: int, remembered: bool) -> None:
     """Over UDP names are compressed, so that what is longer over TCP may still fit."""
-    bench = Bench(needs_tcp={(FIRST, WEB)})
+    bench = Bench(memory=needing_tcp(FIRST))
     message = dns.message.make_response(dns.message.from_wire(query.encode(WEB)))
     message.answer.append(dns.rrset.from_text(NAME, 30, "IN", "A", *(f"10.0.0.{n}" for n in range(pods))))
     assert (len(message.to_wire(max_size=65535)) > query.UDP_PAYLOAD) is remembered
@@ -63,7 +64,7 @@ def test_tcp_is_forgotten_once_udp_would_do(pods: int, remembered: bool) -> None
         return compressed.replace(b"\xc0\x0c", exchange.message[12 : -11 - 4])
 
     bench.round(spelt_out)
-    assert ((FIRST, WEB) in bench.needs_tcp) is remembered
+    assert bench.memory.needs_tcp(FIRST, WEB) is remembered
 
 
 def test_tcp_is_learnt_of_each_server() -> None:
@@ -74,7 +75,7 @@ def test_tcp_is_learnt_of_each_server() -> None:
     assert bench.round(silent, replying(cut=True), large) is first
 
     assert bench.path()[2:] == [(FIRST, "tcp"), (SECOND, "udp"), (SECOND, "tcp")]
-    assert bench.needs_tcp == {(SECOND, WEB)}
+    assert bench.memory._needs_tcp == {(SECOND, WEB)}
 
 
 def test_tcp_is_learnt_once_it_works() -> None:
@@ -83,7 +84,7 @@ def test_tcp_is_learnt_once_it_works() -> None:
     with pytest.raises(LookupFailed):
         bench.round(replying(cut=True), silent)
 
-    assert bench.needs_tcp == set()
+    assert bench.memory._needs_tcp == set()
 
 
 @pytest.mark.parametrize("failure", [silent, failing(ConnectionResetError("closed")), nonsense])
@@ -163,8 +164,26 @@ def test_an_alias_that_is_no_host(target: str) -> None:
 
 def test_an_outage_is_not_called_truncated() -> None:
     """Of a list that is known to need TCP, a server that says nothing at all is a time-out."""
-    bench = Bench(FIRST, needs_tcp={(FIRST, WEB)})
+    bench = Bench(FIRST, memory=needing_tcp(FIRST))
 
     with pytest.raises(LookupFailed) as raised:
         bench.round(silent)
     assert raised.value.reason == "timeout"
+
+
+def test_a_udp_reply_longer_than_announced() -> None:
+    """A reply longer than the query has room for counts as cut, though it does not say so."""
+    bench = Bench(FIRST)
+    many = replying(*(f"{NAME} A 10.0.{n >> 8}.{n & 255}" for n in range(80)))
+
+    assert len(bench.round(many, many).addresses) == 80
+    assert bench.path() == [(FIRST, "udp"), (FIRST, "tcp")]
+
+
+def test_without_edns_a_udp_reply_has_512_bytes() -> None:
+    """The room of a query without EDNS is smaller."""
+    bench = Bench(FIRST)
+    many = replying(*(f"{NAME} A 10.0.0.{n}" for n in range(40)))
+    bench.round(replying(rcode="FORMERR"), many, many)
+
+    assert bench.path() == [(FIRST, "udp"), (FIRST, "udp"), (FIRST, "tcp")]

@@ -1,18 +1,21 @@
 """Peers by the name of a port, lookup by lookup: odd targets, glue that is missing, lists that come in parts."""
 
+import random
 from collections.abc import Mapping
 
 import pytest
 
-from peerdisco import Answer, LookupFailed, NotHeadlessError, Outcome, Peer, Question
+from peerdisco import Answer, DiscoveryConfig, LookupFailed, NotHeadlessError, Outcome, Peer, Question
 from peerdisco._core.addresses import pack_ip, text_of
-from peerdisco._core.listing import Listing
+from peerdisco._core.discovery import Discovery
+from peerdisco._core.listing import UNLIMITED, Limits, Listing
+from peerdisco._core.roster import Roster
 from peerdisco.answers import SrvTarget
 from peerdisco.testing import FakeResolver
+from tests.support.both import ips
 from tests.support.lookups import answered, named
 
 WEB = "web.default.svc.cluster.local."
-SRV = Question(f"_http._tcp.{WEB}", "SRV")
 
 
 def srv(targets: Mapping[str, tuple[str, ...]], *, complete: bool = True, port: int = 80) -> Answer:
@@ -30,32 +33,73 @@ def peers(listing: Listing) -> list[Peer]:
     return sorted(Peer(text_of(ip), port, name or None) for ip, port, name in found)
 
 
-@pytest.mark.parametrize("given", [["10.96.0.7"], []])
-def test_a_cluster_ip_without_glue(given: list[str]) -> None:
-    """Its address is looked up where SRV left it out; without one it is no Pod either."""
+class Zone:
+    """Answers for a Service: its addresses, its SRV answers in turn (the last one stays), its targets."""
 
-    def by(question: Question) -> Answer:
-        itself = Answer(Outcome.FOUND, targets=(SrvTarget(WEB, 80),))
-        return itself if question.rtype == "SRV" else Answer.of(question, given)
+    def __init__(self, everyone: list[str], *answers: Answer | None, targets: Mapping[str, str] | None = None) -> None:
+        self.everyone = everyone
+        self.answers = list(answers)
+        self.targets = targets or {}
+        self.asked: list[Question] = []
 
-    with pytest.raises(NotHeadlessError, match=given[0] if given else "one address"):
-        answered(named().steps(), by)
+    def __call__(self, question: Question) -> Answer:
+        """Answer one question."""
+        self.asked.append(question)
+        if question.name == WEB:
+            return Answer.of(question, self.everyone)
+        if question.rtype != "SRV":
+            ip = self.targets.get(question.name.partition(".")[0])
+            return Answer.of(question, [ip] if ip else [])
+        if "._tcp." not in question.name:
+            return Answer(Outcome.NXDOMAIN)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if answer is None:
+            raise LookupFailed(question, "servfail")
+        return answer
+
+    @property
+    def asked_by_name(self) -> list[str]:
+        """The labels of the targets that were asked for."""
+        return [question.name.partition(".")[0] for question in self.asked if question.rtype == "A"][1:]
+
+
+def looked(zone: Zone, subject: Discovery | None = None, limits: Limits = UNLIMITED, now: float = 0.0) -> Listing:
+    """Look the Service up once."""
+    zone.asked.clear()
+    return answered((subject or named()).steps(limits, now), zone)[0]
+
+
+def test_addresses_come_first() -> None:
+    """Where no Pod is listed, no SRV is asked."""
+    zone = Zone([], srv({"a": ("10.0.0.1",)}))
+
+    assert looked(zone).outcome is Outcome.NXDOMAIN
+    assert zone.asked == [Question(WEB, "A")]
+
+
+def test_a_cluster_ip() -> None:
+    """An SRV target that is the Service itself gives a ClusterIP away, also one that no witness knew."""
+    itself = Answer(Outcome.FOUND, targets=(SrvTarget(WEB, 80),))
+    with pytest.raises(NotHeadlessError, match=r"10\.96\.0\.7"):
+        looked(Zone(["10.96.0.7", "10.96.0.8"], itself))
 
 
 def test_two_names_for_one_address() -> None:
     """An endpoint with two names is one peer, with the first of its hostnames."""
     found = srv({"b": ("10.0.0.1",), "a": ("10.0.0.1",), "10-0-0-1": ("10.0.0.1",), "c": ("10.0.0.2",)})
-    listing, _ = answered(named().steps(), lambda _: found)
 
-    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80, "c")] == peers(listing)
+    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80, "c")] == peers(
+        looked(Zone(["10.0.0.1", "10.0.0.2"], found))
+    )
 
 
 def test_two_ports_of_one_address() -> None:
     """The same Pod at two ports of one name is two peers: they are different endpoints."""
-    found = srv({"a": ("10.0.0.1",)}).merged(srv({"a": ("10.0.0.1",)}, port=81))
-    listing, _ = answered(named().steps(), lambda _: found)
+    found = srv({"a": ("10.0.0.1",), "b": ("10.0.0.2",)})
+    found = found._replace(targets=(*found.targets, SrvTarget(f"a.{WEB}", 81)))
+    listing = looked(Zone(["10.0.0.1", "10.0.0.2"], found))
 
-    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.1", 81, "a")] == peers(listing)
+    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.1", 81, "a"), Peer("10.0.0.2", 80, "b")] == peers(listing)
 
 
 @pytest.mark.parametrize(
@@ -69,78 +113,213 @@ def test_two_ports_of_one_address() -> None:
     ],
 )
 def test_one_bad_target(bad: SrvTarget) -> None:
-    """A target that can't be one costs nobody else."""
+    """An invalid target costs no other its place."""
     whole = srv({"a": ("10.0.0.1",), "b": ("10.0.0.2",)})
-    listing, questions = answered(named().steps(), lambda _: whole._replace(targets=(bad, *whole.targets)))
+    zone = Zone(["10.0.0.1", "10.0.0.2"], whole._replace(targets=(bad, *whole.targets)))
 
-    assert [peer.ip for peer in peers(listing)] == ["10.0.0.1", "10.0.0.2"]
-    assert questions == [SRV]
+    assert [peer.ip for peer in peers(looked(zone))] == ["10.0.0.1", "10.0.0.2"]
+    assert zone.asked_by_name == []
 
 
-def test_a_target_without_glue() -> None:
-    """A hostname whose address did not come along is looked up."""
+def test_a_complete_answer_is_obeyed() -> None:
+    """A Pod without the port is no peer, and a Service without it is NODATA."""
+    zone = Zone(["10.0.0.1", "10.0.0.2"], srv({"a": ("10.0.0.1",)}))
+
+    assert [Peer("10.0.0.1", 80, "a")] == peers(looked(zone))
+    assert looked(zone).complete
+    none = looked(Zone(["10.0.0.1", "10.0.0.2"], Answer(Outcome.NXDOMAIN)))
+    assert (none.outcome, none.endpoints, none.complete) == (Outcome.NODATA, frozenset(), True)
+
+
+@pytest.mark.parametrize(("protocol", "asked"), [("tcp", 1), ("udp", 2), ("sctp", 3)])
+def test_the_port_of_any_protocol(protocol: str, asked: int) -> None:
+    """A port that is not TCP's is UDP's or SCTP's, and which one is remembered."""
+    subject = named()
+    questions: list[str] = []
 
     def by(question: Question) -> Answer:
-        if question == SRV:
-            return srv({"a": ("10.0.0.1",), "b": ()})
-        return Answer.of(question, ["10.0.0.2"] if question.name.startswith("b.") else ["10.0.0.1", "10.0.0.2"])
+        if question.rtype == "A":
+            return Answer.of(question, ["10.0.0.1", "10.0.0.2"])
+        questions.append(question.name.split(".")[1])
+        found = srv({"a": ("10.0.0.1",), "b": ("10.0.0.2",)})
+        return found if f"_{protocol}" == questions[-1] else Answer(Outcome.NXDOMAIN)
 
-    listing, questions = answered(named().steps(), by)
+    assert len(peers(answered(subject.steps(), by)[0])) == 2
+    assert len(questions) == asked
+    questions.clear()
+    answered(subject.steps(), by)
+    assert questions == [f"_{protocol}"]
 
-    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80, "b")] == peers(listing)
-    assert [SRV, Question(WEB, "A"), Question(f"b.{WEB}", "A")] == questions
+
+def test_srv_that_fails() -> None:
+    """Where the addresses are known, the error says how to do without SRV."""
+    with pytest.raises(LookupFailed, match=r"give `port` as a number\.") as raised:
+        looked(Zone(["10.0.0.1", "10.0.0.2"], None))
+
+    assert raised.value.reason == "servfail"
+
+
+def test_the_port_that_all_share() -> None:
+    """A target without glue is not asked for where its Pod has the port that all share; its name stays unknown."""
+    zone = Zone(["10.0.0.1", "10.0.0.2"], srv({"a": ("10.0.0.1",), "b": ()}))
+    listing = looked(zone)
+
+    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80)] == peers(listing)
+    assert (listing.complete, zone.asked_by_name) == (True, [])
+
+
+def ports_differ(*, complete: bool = True) -> Answer:
+    """An SRV answer with one Pod's glue, and two more targets at other ports."""
+    found = srv({"a": ("10.0.0.1",)}, complete=complete)
+    return found._replace(targets=(*found.targets, SrvTarget(f"b.{WEB}", 81), SrvTarget(f"c.{WEB}", 82)))
+
+
+THREE = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+TARGETS = {"b": "10.0.0.2", "c": "10.0.0.3"}
+NAMED = [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 81, "b"), Peer("10.0.0.3", 82, "c")]
+
+
+def test_ports_that_differ() -> None:
+    """A target without glue is asked for where ports differ."""
+    zone = Zone(THREE, ports_differ(), targets=TARGETS)
+
+    assert peers(looked(zone)) == NAMED
+    assert zone.asked_by_name == ["b", "c"]
+
+
+def test_fewer_targets_than_pods() -> None:
+    """Where some Pod lacks the port, the targets are asked for, to learn which one it is."""
+    zone = Zone([*THREE, "10.0.0.4"], srv({"a": ("10.0.0.1",), "b": (), "c": ()}), targets=TARGETS)
+    listing = looked(zone)
+
+    assert [peer.ip for peer in peers(listing)] == THREE
+    assert listing.complete
+
+
+def test_a_watcher_asks_for_few_targets() -> None:
+    """A Pod whose port is not known yet waits, and the listing says so; each lookup learns some more."""
+    zone, subject = Zone(THREE, ports_differ(), targets=TARGETS), named()
+    first = looked(zone, subject, Limits(1, 1))
+    assert peers(first) == NAMED[:2]
+    assert (first.waiting, first.complete, zone.asked_by_name) == (frozenset({pack_ip("10.0.0.3")}), False, ["b"])
+    second = looked(zone, subject, Limits(1, 1), now=5.0)
+    assert (peers(second), second.complete, zone.asked_by_name) == (NAMED, True, ["c"])
+    looked(zone, subject, Limits(1, 1), now=10.0)
+    assert zone.asked_by_name == []
 
 
 def test_a_target_that_fails() -> None:
-    """One that can't be looked up is missing, which makes the list incomplete, and fails nothing."""
+    """A target that gets no answer makes the listing incomplete, and fails nothing; the others have their turn."""
 
     def by(question: Question) -> Answer:
         if question.name.startswith("b."):
             raise LookupFailed(question, "timeout")
-        return srv({"a": ("10.0.0.1",), "b": ()}) if question == SRV else Answer.of(question, ["10.0.0.1", "10.0.0.2"])
+        return zone(question)
 
-    listing, _ = answered(named().steps(), by)
-
-    assert ([Peer("10.0.0.1", 80, "a")], False) == (peers(listing), listing.complete)
-
-
-def test_what_was_located_is_remembered() -> None:
-    """The next lookup asks for a target again only where the Service's list no longer has its address."""
+    zone, subject = Zone(THREE, ports_differ(), targets=TARGETS), named()
+    assert peers(answered(subject.steps(), by)[0]) == [NAMED[0], NAMED[2]]
     subject = named()
-    everyone = ["10.0.0.1", "10.0.0.2"]
-
-    def by(question: Question) -> Answer:
-        if question == SRV:
-            return srv({"a": ("10.0.0.1",), "b": ()})
-        return Answer.of(question, everyone[1:] if question.name.startswith("b.") else everyone)
-
-    asked = [answered(subject.steps(), by)[1] for _ in range(2)]
-    everyone[1] = "10.0.0.3"
-    asked.append(answered(subject.steps(), by)[1])
-
-    assert list(map(len, asked)) == [3, 2, 3]
+    asked = [answered(subject.steps(Limits(1, 1), now), by)[1][-1].name[0] for now in (0.0, 5.0, 10.0)]
+    assert asked == ["b", "c", "b"]
 
 
-def test_parts_of_a_list() -> None:
-    """Targets that were cut are put together from several answers; the list of addresses says when that is all."""
-    parts = iter([srv({"10-0-0-1": ()}, complete=False), srv({"10-0-0-2": ()}, complete=False)] * 3)
+def test_a_target_is_confirmed_every_ten_minutes() -> None:
+    """An address that was asked for long ago is asked for again; one that glue brings never is."""
+    zone, subject = Zone(THREE, ports_differ(), targets=TARGETS), named()
+    looked(zone, subject)
+    looked(zone, subject, now=600.0)
+    assert zone.asked_by_name == []
+    zone.targets = {"b": "10.0.0.3", "c": "10.0.0.2"}
+    listing = looked(zone, subject, now=601.0)
 
-    def by(question: Question) -> Answer:
-        return next(parts) if question == SRV else Answer.of(question, ["10.0.0.1", "10.0.0.2"])
+    assert zone.asked_by_name == ["b", "c"]
+    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 82, "c"), Peer("10.0.0.3", 81, "b")] == peers(listing)
 
-    listing, _ = answered(named().steps(), by)
 
-    assert [peer.ip for peer in peers(listing)] == ["10.0.0.1", "10.0.0.2"]
+def test_a_name_is_dropped_when_another_target_claims_its_address() -> None:
+    """What was learnt of a target is no longer believed once glue gives its address to another."""
+    zone, subject = Zone(THREE, ports_differ(), targets=TARGETS), named()
+    looked(zone, subject)
+    moved = srv({"a": ("10.0.0.2",)})
+    zone.answers = [moved._replace(targets=(*moved.targets, SrvTarget(f"b.{WEB}", 81), SrvTarget(f"c.{WEB}", 82)))]
+    zone.targets = {"b": "10.0.0.1"}
+    listing = looked(zone, subject)
+
+    assert zone.asked_by_name == ["b"]
+    assert [Peer("10.0.0.1", 81, "b"), Peer("10.0.0.2", 80, "a"), Peer("10.0.0.3", 82, "c")] == peers(listing)
+
+
+def test_a_name_is_dropped_when_its_address_leaves() -> None:
+    """A target whose address is no longer listed is asked for again."""
+    zone, subject = Zone(THREE, ports_differ(), targets=TARGETS), named()
+    looked(zone, subject)
+    zone.everyone, zone.targets = [*THREE[:2], "10.0.0.9"], {"c": "10.0.0.9"}
+
+    assert Peer("10.0.0.9", 82, "c") in peers(looked(zone, subject))
+    assert zone.asked_by_name == ["c"]
+
+
+def test_a_cut_answer_removes_nobody() -> None:
+    """A Pod whose record was cut has the port that was learnt before, else the one that all share."""
+    whole, part = srv({"a": ("10.0.0.1",), "b": ("10.0.0.2",)}), srv({"a": ("10.0.0.1",)}, complete=False)
+    zone, subject = Zone(THREE, whole, part), named()
+    looked(zone, subject)
+    listing = looked(zone, subject)
+
+    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80, "b"), Peer("10.0.0.3", 80)] == peers(listing)
     assert listing.complete
 
 
-def test_own_and_outside() -> None:
-    """Oneself and what can't be a peer's are left out."""
+def test_a_cut_answer_where_ports_differ() -> None:
+    """A Pod whose record was cut waits where nobody can tell its port."""
+    zone = Zone([*THREE, "10.0.0.4"], ports_differ(complete=False), targets=TARGETS)
+    listing = looked(zone)
+
+    assert peers(listing) == NAMED
+    assert (listing.waiting, listing.complete, listing.cut) == (frozenset({pack_ip("10.0.0.4")}), False, False)
+
+
+def test_a_cut_answer_forgets_a_ports_old_number() -> None:
+    """What was learnt of a target's port is forgotten when a later answer says otherwise."""
+    answers = [srv({"10-0-0-1": (), "10-0-0-2": ()}, complete=False, port=port) for port in (80, 8080)]
+    zone, subject = Zone(["10.0.0.1", "10.0.0.2"], *answers), named()
+    looked(zone, subject)
+
+    assert {peer.port for peer in peers(looked(zone, subject))} == {8080}
+
+
+@pytest.mark.parametrize("label", ["3633646139353861", "363364613935"])
+def test_a_hash_is_no_hostname(label: str) -> None:
+    """The labels that kube-dns makes up are not reported as hostnames."""
+    zone = Zone(["10.0.0.1", "10.0.0.2"], srv({label: ("10.0.0.1",), "web-0": ("10.0.0.2",)}))
+
+    assert [Peer("10.0.0.1", 80), Peer("10.0.0.2", 80, "web-0")] == peers(looked(zone))
+
+
+def test_a_multi_cluster_name() -> None:
+    """Endpoints of a multi-cluster Service have the name of their cluster between hostname and Service."""
+    service = "web.default.svc.clusterset.local."
+    targets = (SrvTarget(f"web-0.west.{service}", 80), SrvTarget(f"10-0-0-2.east.{service}", 80))
+    glue = {targets[0].name: (pack_ip("10.0.0.1"),), targets[1].name: (pack_ip("10.0.0.2"),)}
+
+    def by(question: Question) -> Answer:
+        if question.rtype == "SRV":
+            return Answer(Outcome.FOUND, targets=targets, glue=glue)
+        return Answer.of(question, ["10.0.0.1", "10.0.0.2"])
+
+    listing, _ = answered(named(service).steps(), by)
+
+    assert [Peer("10.0.0.1", 80, "web-0"), Peer("10.0.0.2", 80)] == peers(listing)
+    assert listing.targets[pack_ip("10.0.0.1")] == f"web-0.west.{service}".removesuffix(".")
+
+
+def test_this_pod_and_outside() -> None:
+    """This Pod and what may not be a peer's are left out."""
     found = srv({"a": ("10.0.0.1",), "b": ("10.0.0.2",), "c": ("127.0.0.1",)})
-    listing, _ = answered(named(own_ips="10.0.0.2").steps(), lambda _: found)
+    listing = looked(Zone(["10.0.0.1", "10.0.0.2", "127.0.0.1"], found), named(own_ips="10.0.0.2"))
 
     assert [Peer("10.0.0.1", 80, "a")] == peers(listing)
-    assert (pack_ip("10.0.0.2"), 80, "b") == listing.own
+    assert frozenset({(pack_ip("10.0.0.2"), 80, "b")}) == listing.own
     assert frozenset({pack_ip("127.0.0.1")}) == listing.outside
 
 
@@ -152,25 +331,18 @@ def test_the_fakes_ports() -> None:
     assert [Peer("10.0.0.1", 8080, "web-0"), Peer("10.0.0.2", 8081)] == peers(listing)
 
 
-def test_no_address_of_the_wanted_family() -> None:
-    """Where every target is of the other family, the outcome says so."""
-    by = srv({"web-0": ("fd00::1",), "web-1": ("fd00::2",)})
-    listing, _ = answered(named(family="ipv4").steps(), lambda _: by)
-
-    assert (listing.outcome, peers(listing)) == (Outcome.NODATA, [])
-
-
-def test_a_cut_list_forgets_a_ports_old_number() -> None:
-    """What was learnt of a Pod's port is forgotten when a newer answer says otherwise."""
-    numbers = iter([80, 80, 80, 8080, 8080, 8080])
-
-    def by(question: Question) -> Answer:
-        if question == SRV:
-            return srv({"10-0-0-1": (), "10-0-0-2": ()}, complete=False, port=next(numbers))
-        return Answer.of(question, ["10.0.0.1", "10.0.0.2"])
-
+@pytest.mark.parametrize(("size", "grown"), [(900, 1300), (1000, 3000), (5000, 5000)])
+def test_no_live_pod_leaves_a_large_service(size: int, grown: int) -> None:
+    """A Pod that every address answer lists stays, though SRV is cut anywhere, at each lookup anew."""
+    rng = random.Random(size)
+    config = DiscoveryConfig("web", port="http")
+    roster = Roster(config, WEB, clock=lambda: 0.0, random=lambda: 0.5)
     subject = named()
-    answered(subject.steps(), by)
-    listing, _ = answered(subject.steps(), by)
+    for lookup in range(12):
+        everyone = ips(size if lookup < 4 else grown)
+        cut_to = rng.sample(everyone, min(1100, len(everyone)))
+        labels = {f"web-{n}": (ip,) if n < 200 else () for n, ip in enumerate(cut_to)}
+        zone = Zone(everyone, srv(labels, complete=len(cut_to) == len(everyone)))
+        roster.on_listing(looked(zone, subject, roster.limits, now=5.0 * lookup), 5.0 * lookup)
 
-    assert {peer.port for peer in peers(listing)} == {8080}
+        assert set(everyone) <= set(roster.peers.ips)

@@ -25,7 +25,7 @@ def test_why_a_typo_or_nobody_ready() -> None:
     story.poll()
     message = story.give_up(1)
 
-    for part in ("0 of 1 peers", "DNS knows no such name", "typo", "no Pod is ready", "publishNotReadyAddresses: true"):
+    for part in ("0 of 1 peers", "no such name in DNS", "typo", "no Pod is ready", "publishNotReadyAddresses: true"):
         assert part in message
 
 

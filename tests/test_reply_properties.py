@@ -30,7 +30,7 @@ def agree(asked: bytes, reply: bytes, question: Question) -> bool:
         return False
     fast = wire._read_addresses(asked, reply, question)
     try:
-        slow = wire._read_any(reply)
+        slow = wire._read_any(asked, reply)
     except wire.NoAnswer as error:
         assert fast is None
         with pytest.raises(wire.NoAnswer, match=f"^{re.escape(error.detail)}$"):

@@ -150,6 +150,44 @@ def test_another_port_is_no_second_peer() -> None:
     story = Story()
     ip = pack_ip("10.0.0.2")
     for port in (80, 8080):
-        story.on_listing(Listing(Outcome.FOUND, frozenset({(ip, port, "")}), None, 30, complete=True))
+        story.on_listing(Listing(Outcome.FOUND, frozenset({(ip, port, "")}), frozenset(), 30))
 
     assert [peer.netloc() for peer in story.roster.peers] == ["10.0.0.2:8080"]
+
+
+FDS = ("fd00::1", "fd00::2")
+
+
+def test_one_family_at_a_time() -> None:
+    """A single NODATA for the family that is listed does not list each dual-stack Pod twice."""
+    story = Story()
+    story.on_listing(listed(*TWO))
+    assert story.on_listing(listed(*FDS)) == TWO
+    assert story.on_listing(listed(*TWO)) == TWO
+    assert story.on_listing(listed(*FDS), listed(*FDS)) == FDS
+
+
+def test_both_families_at_once_where_asked_for() -> None:
+    """With `family="both"` every address is an entry of its own."""
+    story = Story({"family": "both"})
+    assert story.on_listing(listed(*TWO), listed(*FDS)) == (*TWO, *FDS)
+
+
+def test_a_pod_whose_port_is_unknown_does_not_leave() -> None:
+    """A Pod that is listed, but whose port no answer holds, stays with the port it had."""
+    story = Story()
+    first = frozenset({(pack_ip(ip), 80, "") for ip in TWO})
+    story.on_listing(Listing(Outcome.FOUND, first))
+    without = Listing(Outcome.FOUND, frozenset(list(first)[:1]), complete=False, waiting=frozenset(map(pack_ip, TWO)))
+    for _ in range(5):
+        assert story.on_listing(without) == TWO
+
+
+def test_another_port_replaces_the_old_one_in_a_cut_list_too() -> None:
+    """An address with another port or hostname is one peer, not two, also where the list does not hold all."""
+    story = Story()
+    story.on_listing(Listing(Outcome.FOUND, frozenset({(pack_ip(TWO[0]), 80, "")})))
+    moved = Listing(Outcome.FOUND, frozenset({(pack_ip(TWO[0]), 80, "web-0")}), complete=False, cut=True, sample_size=1)
+    story.on_listing(moved)
+
+    assert [peer.name for peer in story.roster.peers] == ["web-0"]

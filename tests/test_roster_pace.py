@@ -128,3 +128,28 @@ def test_wait_is_never_endless() -> None:
     story = Story({"max_fleet_qps": 1e-300})
     story.on_listing(listed(*THREE))
     assert story.wait() == 86_400.0
+
+
+@pytest.mark.parametrize("questions", [1, 3, 50])
+def test_the_fleets_limit_is_of_questions(questions: int) -> None:
+    """A lookup of many questions is followed by a longer wait, whether it brought something or failed."""
+    story = Story({"max_fleet_qps": 10})
+    story.roster.on_listing(listed(*THREE), story.clock(), questions)
+    assert story.wait() == pytest.approx(max(0.5, 0.4 * questions))
+    story.roster.on_failure(story.clock(), questions)
+    assert story.wait() == pytest.approx(max(0.5, 0.4 * questions))
+
+
+def test_an_empty_list_does_not_set_the_fleet_free() -> None:
+    """Replicas that are no longer listed still ask."""
+    story = Story({"max_fleet_qps": 0.4})
+    story.on_listing(listed(*THREE), listed(), listed())
+    assert story.wait() == 10.0
+
+
+@pytest.mark.parametrize(("qps", "targets"), [(100, 16), (8, 8), (4, 3), (1, 1)])
+def test_targets_are_asked_for_as_far_as_there_is_room(qps: float, targets: int) -> None:
+    """A refresh leaves room for a few targets, and for one at least."""
+    story = Story({"max_fleet_qps": qps})
+    story.on_listing(listed(*THREE))
+    assert story.roster.limits.targets == targets

@@ -65,6 +65,6 @@ def test_samples_of_a_lookup() -> None:
     """The first lookup may take many samples, every later one a single one."""
     story = Story()
     story.on_failure()
-    first = story.roster.samples
+    first = story.roster.limits.samples
     story.on_listing(cut(*TWO, size=2))
-    assert (first, story.roster.samples) == (64, 1)
+    assert (first, story.roster.limits.samples) == (64, 1)

@@ -14,7 +14,7 @@ import pytest
 
 from peerdisco import DnsResolver, LookupFailed, Outcome, Question
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import PooledSocket, SocketPool
+from peerdisco._dns.sockets import SocketPool, open_tcp
 from peerdisco.testing import LocalCluster
 from peerdisco.testing.cluster import Transport
 from tests.support.both import ips
@@ -32,33 +32,33 @@ def cluster() -> Iterator[LocalCluster]:
         yield cluster
 
 
-class Meddler(PooledSocket):
-    """A socket during whose closing another thread takes one, over something not used before."""
+class Meddler(socket.socket):
+    """A socket during whose closing another thread takes one, of a server not used before."""
 
     pool: SocketPool
 
     def close(self) -> None:
-        """Closes it."""
-        self.pool.take(Nameserver("127.0.0.1", 1000 + self.fileno()), "tcp")
+        """Close it."""
+        self.pool.take(Nameserver("127.0.0.1", 1000 + self.fileno()))
         super().close()
 
 
 def test_sockets_are_forgotten_while_others_are_taken() -> None:
     """After a fork threads may take sockets while those of the parent are being closed."""
     pool = SocketPool()
-    for transport in ("udp", "tcp", "udp"):
-        sock = Meddler(socket.AF_INET, socket.SOCK_DGRAM)
+    for port in (53, 54, 53):
+        sock = Meddler(socket.AF_INET, socket.SOCK_STREAM)
         sock.pool = pool
-        pool.keep(sock, Nameserver("127.0.0.1", 53), transport)
+        pool.keep(sock, Nameserver("127.0.0.1", port))
     pool._pid -= 1
 
-    assert pool.take(Nameserver("127.0.0.1", 53), "udp") is None
+    assert pool.take(Nameserver("127.0.0.1", 53)) is None
     pool.close()
 
 
 def wait_until_closed(resolver: DnsResolver, server: LocalCluster) -> None:
     """Returns when the server has closed the one connection that a resolver keeps."""
-    (kept,) = resolver._pool._idle[Nameserver.parse(server.nameserver), "tcp"]
+    (kept,) = resolver._pool._idle[Nameserver.parse(server.nameserver)]
     assert select.select([kept], [], [], 5)[0]
 
 
@@ -171,7 +171,7 @@ def flood() -> Iterator[DnsResolver]:
         thread = threading.Thread(target=run)
         thread.start()
         with DnsResolver(str(server)) as resolver:
-            resolver._means.needs_tcp.add((server, LARGE))
+            resolver._state.memory.set_needs_tcp(server, LARGE, needed=True)
             yield resolver
         ended.set()
         thread.join()
@@ -204,14 +204,14 @@ async def test_a_flood_leaves_the_loop_its_turns(flood: DnsResolver) -> None:
 def test_the_child_of_a_fork_has_sockets_of_its_own(cluster: LocalCluster) -> None:
     """A child asks over a socket of its own, and the parent's goes on as if nothing was."""
     with DnsResolver(cluster.nameserver) as resolver:
-        resolver.lookup(WEB, 1)
-        (kept,) = resolver._pool._idle[Nameserver.parse(cluster.nameserver), "udp"]
+        resolver.lookup(LARGE, 1)
+        (kept,) = resolver._pool._idle[Nameserver.parse(cluster.nameserver)]
         read, write = os.pipe()
         child = os.fork()
         if not child:
             with contextlib.suppress(BaseException):
-                resolver.lookup(WEB, 5)
-                (mine,) = resolver._pool._idle[Nameserver.parse(cluster.nameserver), "udp"]
+                resolver.lookup(LARGE, 5)
+                (mine,) = resolver._pool._idle[Nameserver.parse(cluster.nameserver)]
                 os.write(write, str(mine.getsockname()[1]).encode())
             os._exit(0)
         os.close(write)
@@ -219,7 +219,7 @@ def test_the_child_of_a_fork_has_sockets_of_its_own(cluster: LocalCluster) -> No
             port = told.read()
         os.waitpid(child, 0)
 
-        assert len(resolver.lookup(WEB, 1).addresses) == 3
+        assert len(resolver.lookup(LARGE, 1).addresses) == 200
         assert port.isdigit()
         assert int(port) != kept.getsockname()[1]
 
@@ -228,13 +228,14 @@ def test_few_sockets_are_kept(cluster: LocalCluster) -> None:
     """What many lookups at once needed is not kept for ever."""
     server = Nameserver.parse(cluster.nameserver)
     pool = SocketPool()
-    opened = [pool.open(server, "udp") for _ in range(5)]
+    opened = [open_tcp(server) for _ in range(5)]
     for sock in opened:
-        pool.keep(sock, server, "udp")
+        sock.connect(server)
+        pool.keep(sock, server)
 
     assert sum(sock.fileno() != -1 for sock in opened) == 2
-    assert pool.take(server, "udp") in opened
-    assert pool.take(server, "tcp") is None
+    assert pool.take(server) in opened
+    assert pool.take(Nameserver("127.0.0.1", 53)) is None
     pool.close()
     assert [sock for sock in opened if sock.fileno() != -1] == opened[1:2]
     opened[1].close()
@@ -251,7 +252,7 @@ def unreachable() -> Iterator[DnsResolver]:
             queued.setblocking(False)
             queued.connect_ex(server)
         resolver = stack.enter_context(DnsResolver(str(server)))
-        resolver._means.needs_tcp.add((server, LARGE))
+        resolver._state.memory.set_needs_tcp(server, LARGE, needed=True)
         yield resolver
 
 

@@ -20,9 +20,9 @@ def told(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
 @pytest.mark.parametrize(
     ("begin", "state", "detail"),
     [
-        (lambda fake: fake.fail("svc", "servfail"), "failing", "servfail"),
-        (lambda fake: fake.cluster_ip("svc", "10.9.9.9"), "not headless", "10.9.9.9"),
-        (lambda fake: fake.script("svc", [[]]), "empty", "a typo"),
+        (lambda fake: fake.fail("svc", "servfail"), "servfail", "servfail"),
+        (lambda fake: fake.cluster_ip("svc", "10.9.9.9"), "not-headless", "10.9.9.9"),
+        (lambda fake: fake.script("svc", [[]]), "no-ready-pods-or-typo", "for a typo"),
     ],
 )
 def test_states_are_logged_once(caplog: pytest.LogCaptureFixture, begin: Any, state: str, detail: str) -> None:
@@ -35,13 +35,13 @@ def test_states_are_logged_once(caplog: pytest.LogCaptureFixture, begin: Any, st
     begin(story.fake)
     story.poll(5)
     (warning,) = told(caplog, logging.WARNING)
-    assert warning.startswith(f"{NAME} is {state}: ")
+    assert warning.endswith(f" [{state}]")
     assert detail in warning
 
     story.fake["svc"] = [OWN, FIRST]
     story.fake.heal("svc")
     story.poll(5)
-    assert f"{NAME} is no longer {state}" in told(caplog, logging.INFO)
+    assert f"{NAME}: no longer {state}" in told(caplog, logging.INFO)
 
 
 def test_a_state_that_comes_back_is_told_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 IPV4_BYTES = 4
+_MAPPED = bytes(10) + b"\xff\xff"
 # An address that begins with one of these bytes is neither loopback, link-local, multicast, unspecified nor broadcast.
 _HARMLESS = {
     4: bytes(set(range(256)) - {0, 127, 169, *range(224, 240), 255}),
@@ -28,6 +29,11 @@ def pack_ip(text: str) -> bytes:
             raise ValueError(f"{text!r} is bound to an interface, so no other host can mean it")
         address = address.ipv4_mapped or address
     return address.packed
+
+
+def mapped(packed: bytes) -> tuple[bytes, ...]:
+    """Return the IPv6 form of an IPv4 address, in which DNS may list it as AAAA (RFC 4291 section 2.5.5.2)."""
+    return (_MAPPED + packed,) if len(packed) == IPV4_BYTES else ()
 
 
 def pack_ips(text: str) -> tuple[bytes, ...]:

@@ -1,18 +1,26 @@
-"""What to ask about one Service, and what the answers come to: no I/O, no clock.
+"""What to ask about one Service, and what the answers come to. No I/O, no clock.
 
-`Discovery.steps` yields questions and takes answers; LookupFailed is thrown in where one got no answer.
-It decides the family, tells a ClusterIP from a Pod, and leaves oneself out; `named_ports` finds ports by SRV.
+`Discovery.steps` yields questions and takes answers; LookupFailed is thrown in where a question got no answer.
+`named_ports` adds ports by SRV. Laws of this module:
+
+- This Pod is never listed, in whichever form its address is written.
+- A name inside a cluster domain whose alias leaves that domain has no Pods: NXDOMAIN.
+- One foreign address is listed only where no witness says that it is the Service's ClusterIP. A target that is the
+  dashed address proves a Pod; the Service's own name proves a ClusterIP; any other target leaves it to PTR, since
+  kube-dns names a ClusterIP by a hash as well.
+- A witness that refuses to answer proves nothing, fails nothing, and is not asked again for the same addresses.
+
 See https://github.com/kubernetes/dns/blob/master/docs/specification.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from peerdisco._core import names
-from peerdisco._core.addresses import IPV4_BYTES, reverse_name, text_of
-from peerdisco._core.listing import MOST_SAMPLES, NOTHING_YET, Listing
+from peerdisco._core.addresses import IPV4_BYTES, mapped, reverse_name, text_of, undashed
+from peerdisco._core.listing import PENDING, UNLIMITED, Limits, Listing
 from peerdisco.answers import Answer, Outcome, Question, RecordType
 from peerdisco.config import DiscoveryConfig
 from peerdisco.environment import Environment
@@ -21,188 +29,206 @@ from peerdisco.errors import LookupFailed, NotHeadlessError
 # Cut answers are random parts of the whole: when so many in a row bring nothing new, little can be missing.
 _BARREN_SAMPLES = 2
 # What a question may take of the time left if the lookup can do without its answer.
-_WITNESS_SHARE = 0.1
+SIDE_SHARE = 0.1
 
 
-Ask: TypeAlias = tuple[Question, float]
-"""A question, and the share of the time left that it may take."""
+class TimedQuestion(NamedTuple):
+    """A question of a lookup.
 
-Found: TypeAlias = tuple[Answer, int, int]
-"""What DNS said of one name: the union of all answers, how many those are, and how many records one of them has.
+    Attributes:
+        question: what to ask.
+        share: the share of the time left that it may take.
+        retry: False where the first refusal is answer enough.
+    """
 
-Of both families together that is twice the smaller number.
-"""
+    question: Question
+    share: float = 1.0
+    retry: bool = True
 
-Finding: TypeAlias = Generator[Ask, Answer, Found]
+
+class SampledAnswer(NamedTuple):
+    """What DNS said of one name.
+
+    Attributes:
+        answer: the union of all answers.
+        samples: how many those are.
+        size: how many records one of them has; of both families together, twice the smaller number.
+    """
+
+    answer: Answer
+    samples: int
+    size: int
+
+
+Steps: TypeAlias = Generator[TimedQuestion, Answer, Listing]
+Sampling: TypeAlias = Generator[TimedQuestion, Answer, SampledAnswer]
 
 
 class Discovery:
-    """One Service, to be looked up once or again and again; what was learnt of it is not asked again.
+    """One Service, looked up once or again and again; what one lookup learns, the next need not ask.
 
     Args:
-        config: what is wanted.
+        config: the options.
         environment: where the lookup is made from.
 
     Raises:
-        ConfigError: the environment do not say enough for an absolute name, or contradict themselves.
+        ConfigError: The namespace can't be determined, or the environment contradicts itself.
     """
 
     def __init__(self, config: DiscoveryConfig, environment: Environment) -> None:
         self.config = config
         self.service = _absolute(config, environment)
         self._environment = environment
-        self._own_ips = environment.own_ips(config)
-        self._first: RecordType | None = _family_of(self._own_ips[0]) if self._own_ips else None
-        # A complete answer in which oneself was found leaves nothing to find out when it comes again.
+        given = environment.own_ips(config)
+        self._own_ips = None if given is None else frozenset(given).union(*map(mapped, given))
+        self._own_sizes = set(map(len, given or ()))
+        self._first: RecordType | None = _family_of(given[0]) if given else None
+        # A complete answer in which this Pod was found leaves nothing to find out when it comes again.
         self._settled: frozenset[bytes] | None = None
-        self._last = NOTHING_YET
+        self._last = PENDING
         self._no_cluster_ips: frozenset[bytes] = frozenset()
         self._silences = 0
-        self._looks_until_witness = 0
+        self._lookups_until_witness = 0
 
-    def steps(self, samples: int = MOST_SAMPLES) -> Generator[Ask, Answer, Listing]:
-        """One lookup.
+    def steps(self, limits: Limits = UNLIMITED, now: float = 0.0) -> Steps:  # noqa: ARG002 - `now` is for named ports
+        """Look the Service up once.
 
         Args:
-            samples: how many answers may be asked for where none holds the whole list.
+            limits: how much may be asked.
+            now: seconds on the clock, for what is asked again after some time.
 
         Raises:
             LookupFailed: DNS could not say.
-            NotHeadlessError: the Service has a ClusterIP.
+            NotHeadlessError: The Service has a ClusterIP.
         """
-        answer, taken, size = yield from self.find(self.service, samples)
+        answer, samples, size = yield from self.find(self.service, limits.samples)
         listed = answer.addresses
         if answer.complete and listed is self._settled:
             return self._last if answer.ttl == self._last.ttl else self._last._replace(ttl=answer.ttl)
         outside = self.config.networks.outside(listed)
-        own = self.own_among(listed - outside if outside else listed)
+        own = self._own_among(listed - outside if outside else listed)
         if not own:
-            yield from self.check_headless(answer)
+            yield from self._check_headless(answer)
         listing = Listing(
             answer.outcome,
             listed.difference(own, outside),
-            min(own, default=None),
+            own,
             answer.ttl,
             answer.complete,
-            taken,
-            share_inside(size, listed, outside) if outside else size,
-            outside,
+            cut=not answer.complete,
+            samples=samples,
+            sample_size=0 if answer.complete else _share_inside(size, listed, outside),
+            outside=outside,
+            foreign_alias=answer.canonical if self._is_foreign(answer) else "",
         )
-        # A resolver of the user's may go on changing what it hands out, whatever the annotation says.
-        if own and answer.complete and isinstance(listed, frozenset):
+        if own and answer.complete:
             self._last, self._settled = listing, listed
         return listing
 
-    def find(self, name: str, samples: int = 1) -> Finding:
-        """Looks up the addresses of one name, in the families that are wanted."""
+    def find(self, name: str, samples: int = 1, *, share: float = 1.0) -> Sampling:
+        """Look up the addresses of one name, in the families that are wanted."""
         family = self.config.family
         if family == "auto":
             preferred: RecordType = self._first or "A"
-            first = yield from self.sampled(Question(name, preferred), samples)
-            if first[0].outcome is not Outcome.NODATA:
+            first = yield from self._sampled(Question(name, preferred), samples, share)
+            if first.answer.outcome is not Outcome.NODATA:
                 return first
-            second = yield from self.sampled(Question(name, "AAAA" if preferred == "A" else "A"), samples)
-            return second if second[0].addresses else first
+            second = yield from self._sampled(Question(name, "AAAA" if preferred == "A" else "A"), samples, share)
+            return second if second.answer.addresses else first
         if family != "both":
-            return (yield from self.sampled(Question(name, "A" if family == "ipv4" else "AAAA"), samples))
-        first = yield from self.sampled(Question(name, "A"), samples)
-        return _together(first, (yield from self.sampled(Question(name, "AAAA"), samples)))
+            return (yield from self._sampled(Question(name, "A" if family == "ipv4" else "AAAA"), samples, share))
+        first = yield from self._sampled(Question(name, "A"), samples, share)
+        return _together(first, (yield from self._sampled(Question(name, "AAAA"), samples, share)))
 
-    def own_among(self, addresses: frozenset[bytes]) -> frozenset[bytes]:
-        """Which of them are one's own: as configured or as the Pod's environment says, else those of this host."""
+    def _sampled(self, question: Question, samples: int, share: float) -> Sampling:
+        """Ask, and ask again while no answer holds everything."""
+        timed = TimedQuestion(question, share)
+        answer = yield timed
+        if self._is_foreign(answer):
+            return SampledAnswer(Answer(Outcome.NXDOMAIN, ttl=answer.ttl, canonical=answer.canonical), 1, 0)
+        size = len(answer.addresses)
+        taken, barren = 1, 0
+        while not answer.complete and taken < samples and barren < _BARREN_SAMPLES:
+            try:
+                more = yield timed
+            except LookupFailed:
+                break  # what is known stands, and `complete` says that it is not all
+            if more.complete:
+                return SampledAnswer(more, 1, 0)
+            union = answer.addresses | more.addresses
+            barren = 0 if len(union) > len(answer.addresses) else barren + 1
+            taken += 1
+            answer, size = answer._replace(addresses=union), len(more.addresses)
+        return SampledAnswer(answer, taken, size)
+
+    def _own_among(self, addresses: frozenset[bytes]) -> frozenset[bytes]:
+        """Return which of them are this Pod's: as configured or as its environment says, else those of this host."""
         given = self._own_ips
-        own = self._environment.local_among(addresses) if given is None else addresses.intersection(given)
+        own = self._environment.local_among(addresses) if given is None else addresses & given
         if given is not None and self.config.own is None and (not own or self.config.family == "both"):
             # `POD_IP` names one family alone, and the list may be of the other.
-            unknown = set(map(len, addresses)).difference(map(len, given))
+            unknown = set(map(len, addresses)) - self._own_sizes
             if unknown:
                 own |= self._environment.local_among(frozenset(ip for ip in addresses if len(ip) in unknown))
         if own and self._first is None:
             self._first = _family_of(min(own, key=len))
         return own
 
-    def wanted(self, addresses: frozenset[bytes]) -> frozenset[bytes]:
-        """Those of the families that are wanted, of addresses found by other means than `find`."""
-        match self.config.family:
-            case "both":
-                return addresses
-            case "ipv4" | "ipv6":
-                rtype: RecordType = "A" if self.config.family == "ipv4" else "AAAA"
-                return frozenset(ip for ip in addresses if _family_of(ip) == rtype)
-            case _:
-                return frozenset(ip for ip in addresses if _family_of(ip) == (self._first or "A")) or addresses
-
-    def sampled(self, question: Question, samples: int) -> Finding:
-        """Asks, and asks again while no answer holds everything."""
-        ask = question, 1.0
-        answer = yield ask
-        size = len(answer.addresses) or len(answer.targets)
-        taken, barren = 1, 0
-        while not answer.holds_all and taken < samples and barren < _BARREN_SAMPLES:
-            try:
-                more = yield ask
-            except LookupFailed:
-                break  # what is known stands, and `complete` says that it is not all
-            if more.holds_all:
-                return more, 1, 0
-            merged = answer.merged(more)
-            grown = len(merged.addresses) + len(merged.targets) - len(answer.addresses) - len(answer.targets)
-            barren = 0 if grown else barren + 1
-            taken += 1
-            answer, size = merged, len(more.addresses) or len(more.targets)
-        return answer, taken, size
+    def _is_foreign(self, answer: Answer) -> bool:
+        return bool(answer.canonical) and names.leaves_cluster(self.service, answer.canonical)
 
     def _may_be_cluster_ip(self, addresses: frozenset[bytes]) -> bool:
-        """Whether there is one address in a family, and no verdict on it yet; two are proof of a headless Service."""
+        """Return whether one address in a family stands alone, without a verdict; two prove a headless Service."""
         alone = 0 < len(addresses) <= 2 and len({len(ip) for ip in addresses}) == len(addresses)
         return alone and not addresses <= self._no_cluster_ips
 
-    def check_headless(self, answer: Answer) -> Generator[Ask, Answer, None]:
-        """Asks witnesses whether a single address is a ClusterIP: what resolves may still not reach everyone.
-
-        CoreDNS answers SRV for the bare name with the Service itself where it has a ClusterIP, and with its Pods where
-        it is headless; and PTR for a ClusterIP with the Service's name.
+    def _check_headless(self, answer: Answer) -> Generator[TimedQuestion, Answer, None]:
+        """Ask witnesses whether a single address is a ClusterIP: what resolves may still not reach everyone.
 
         Raises:
-            NotHeadlessError: it is one.
+            NotHeadlessError: It is one.
         """
         name = answer.canonical or self.service
         if not self._may_be_cluster_ip(answer.addresses) or not names.is_service(name):
             return
-        if self._looks_until_witness:
-            self._looks_until_witness -= 1
+        if self._lookups_until_witness:
+            self._lookups_until_witness -= 1
             return
         suspects = sorted(answer.addresses - self._no_cluster_ips, key=len)
         by_name = yield from _witness(Question(name, "SRV"))
         targets = {target.name for target in by_name.targets}
         if name in targets:
             raise NotHeadlessError(self.service, text_of(suspects[0]))
-        heard = bool(targets) or by_name.outcome is Outcome.NODATA
-        for ip in () if targets else suspects:
-            by_address = yield from _witness(Question(reverse_name(ip), "PTR"))
-            heard = heard or by_address is not _SILENCE
-            if name in by_address.names:
-                raise NotHeadlessError(self.service, text_of(ip))
-        if heard:
+        settled = any(undashed(target.partition(".")[0]) in suspects for target in targets)
+        if not settled:
+            settled = True
+            for ip in suspects:
+                by_address = yield from _witness(Question(reverse_name(ip), "PTR"))
+                if name in by_address.names:
+                    raise NotHeadlessError(self.service, text_of(ip))
+                settled &= by_address is not _SILENCE
+        if settled:
             self._no_cluster_ips = answer.addresses
             self._silences = 0
         else:  # asked again, but ever more rarely
-            self._looks_until_witness = 2**self._silences
+            self._lookups_until_witness = 2**self._silences
             self._silences = min(self._silences + 1, 10)
 
 
 _SILENCE = Answer(Outcome.PENDING)
+_REFUSAL = Answer(Outcome.NXDOMAIN)
 
 
-def _witness(question: Question) -> Generator[Ask, Answer, Answer]:
+def _witness(question: Question) -> Generator[TimedQuestion, Answer, Answer]:
+    """Ask a witness, whose failure proves nothing: one that refuses says as much as one with nothing to say."""
     try:
-        return (yield question, _WITNESS_SHARE)
-    except LookupFailed:
-        return _SILENCE  # a witness that does not answer proves nothing, and fails nothing
+        return (yield TimedQuestion(question, SIDE_SHARE, retry=False))
+    except LookupFailed as error:
+        return _REFUSAL if error.reason in ("servfail", "refused") else _SILENCE
 
 
-def share_inside(size: int, listed: frozenset[bytes], outside: frozenset[bytes]) -> int:
-    """How many of a sample's records are not left out: on average, since a cut answer is a random part of the whole."""
+def _share_inside(size: int, listed: frozenset[bytes], outside: frozenset[bytes]) -> int:
+    """Return how many of a sample's records are not left out: on average, since a cut answer is a random part."""
     return size * (len(listed) - len(outside)) // max(1, len(listed))
 
 
@@ -217,13 +243,17 @@ def _family_of(packed: bytes) -> RecordType:
     return "A" if len(packed) == IPV4_BYTES else "AAAA"
 
 
-def _together(first: Found, second: Found) -> Found:
-    """Both families of a name; a sample counts for as much as the one that was cut more."""
-    if not first[0].addresses or not second[0].addresses:
-        (answer, taken, size), (none, _, _) = (first, second) if first[0].addresses else (second, first)
+def _together(first: SampledAnswer, second: SampledAnswer) -> SampledAnswer:
+    """Join both families of a name; a sample counts for as much as the one that was cut more."""
+    if not first.answer.addresses or not second.answer.addresses:
+        (answer, taken, size), (none, _, _) = (first, second) if first.answer.addresses else (second, first)
         is_nodata = Outcome.NODATA in (answer.outcome, none.outcome) and not answer.addresses
         outcome = Outcome.NODATA if is_nodata else answer.outcome
-        return answer._replace(outcome=outcome, complete=answer.complete and none.complete), taken, size
+        return SampledAnswer(answer._replace(outcome=outcome, complete=answer.complete and none.complete), taken, size)
     (one, taken, size), (other, other_taken, other_size) = first, second
-    both = one.merged(other)._replace(ttl=min(one.ttl, other.ttl), complete=one.complete and other.complete)
-    return both, min(taken, other_taken), 2 * min(size, other_size)
+    both = one._replace(
+        addresses=one.addresses | other.addresses,
+        ttl=min(one.ttl, other.ttl),
+        complete=one.complete and other.complete,
+    )
+    return SampledAnswer(both, min(taken, other_taken), 2 * min(size, other_size))

@@ -1,25 +1,58 @@
-"""Peers by the name of a port: SRV says its number and each Pod's hostname (RFC 2782). No I/O.
+"""Peers by the name of a port: SRV gives its number and each Pod's hostname (RFC 2782). No I/O, no clock.
 
-An SRV answer brings the addresses of its targets along as glue, but loses glue long before it loses targets. What is
-missing is read off the Service's own list of addresses where a target's name shows its address, or where an earlier
-lookup found it; only the rest is looked up, target by target.
+An SRV answer brings the addresses of its targets along as glue, but loses glue long before it loses targets, and loses
+targets long before the Service's own list of addresses is cut. Laws of this module:
+
+- The list of addresses says who is there. It is asked for first; where it is empty, no SRV is asked.
+- A complete SRV answer is obeyed: an address that no target has is no peer.
+- A cut SRV answer removes nobody: an address without a record has the port that all targets share, if they share one.
+  Else it waits, and the listing says so.
+- A target is asked for by name only where that matters: where ports differ, where fewer targets than addresses are
+  left, or where its address was last confirmed ten minutes ago.
+- What was learnt of a target is dropped when its address leaves, or when another target has that address.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import math
+import re
+from collections.abc import Generator, Iterable, Mapping
+from typing import NamedTuple
 
 from peerdisco._core import names
 from peerdisco._core.addresses import dashed, text_of, undashed
-from peerdisco._core.discovery import Ask, Discovery, share_inside
-from peerdisco._core.listing import MOST_SAMPLES, Listing
+from peerdisco._core.discovery import SIDE_SHARE, Discovery, Steps, TimedQuestion
+from peerdisco._core.listing import UNLIMITED, Endpoint, Limits, Listing, NamedEndpoint, address_of
 from peerdisco._dns.query import is_name
-from peerdisco.answers import Answer, Outcome, Question, SrvTarget
+from peerdisco.answers import Answer, Outcome, Question
 from peerdisco.config import DiscoveryConfig
 from peerdisco.environment import Environment
 from peerdisco.errors import LookupFailed, NotHeadlessError
 
-_NamedEndpoint = tuple[bytes, int, str]
+_PROTOCOLS = ("tcp", "udp", "sctp")
+_CONFIRMED_FOR = 600.0
+"""Seconds after which a target whose address no answer confirmed is asked for again."""
+
+# kube-dns names a Pod without a hostname by a hash: eight hexadecimal digits, each written as its own code in hex.
+_HASH = re.compile(r"(3[0-9]|6[1-6]){6,8}")
+_ELSEWHERE: frozenset[bytes] = frozenset()
+_ADVICE = "The Pods' addresses are known: to do without SRV, give `port` as a number."
+
+
+class _Target(NamedTuple):
+    """What is known of one SRV target.
+
+    Attributes:
+        ports: its ports.
+        addresses: the listed addresses that it has; empty where it has others; None where that is not known.
+        confirmed: when an answer last said so, in seconds.
+        asked: when it was last asked for by name, in seconds; infinitely long ago where it never was.
+    """
+
+    ports: frozenset[int]
+    addresses: frozenset[bytes] | None
+    confirmed: float
+    asked: float
 
 
 class NamedPortDiscovery(Discovery):
@@ -27,102 +60,165 @@ class NamedPortDiscovery(Discovery):
 
     def __init__(self, config: DiscoveryConfig, environment: Environment) -> None:
         super().__init__(config, environment)
-        self._name = names.absolute(f"_{config.port}._tcp.{self.service}")
-        self._located: dict[str, frozenset[bytes]] = {}
-        self._known: frozenset[_NamedEndpoint] = frozenset()
+        self._questions = [
+            Question(names.absolute(f"_{config.port}._{protocol}.{self.service}"), "SRV") for protocol in _PROTOCOLS
+        ]
+        self._targets: Mapping[str, _Target] = {}
 
-    def steps(self, samples: int = MOST_SAMPLES) -> Generator[Ask, Answer, Listing]:
-        """One lookup, as `Discovery.look`."""
-        question = Question(self._name, "SRV")
-        answer, _, _ = yield from self.sampled(question, samples)
-        if answer.outcome is not Outcome.FOUND:
-            outcome = yield from self._why_none(answer.outcome)
-            return Listing(outcome, frozenset(), None, answer.ttl, complete=answer.complete)
-        targets = [target for target in answer.targets if target.port and is_name(target.name)]
-        if any(target.name == self.service for target in targets):
-            addresses = answer.glue.get(self.service) or (yield from self.find(self.service))[0].addresses
-            raise NotHeadlessError(self.service, text_of(min(addresses, key=len)) if addresses else None)
-        if answer.complete and all(target.name in answer.glue for target in targets):
-            located = {target.name: frozenset(answer.glue[target.name]) for target in targets}
-            return self._listing(self._endpoints(targets, located), answer)
-        found, _, held = yield from self.find(self.service, samples)
-        listed = found.addresses
-        located, all_located = yield from self._locate(targets, answer, listed)
-        endpoints = self._endpoints(targets, located)
-        if answer.holds_all:
-            return self._listing(endpoints, answer)._replace(complete=all_located)
-        # Which targets a cut answer holds is no fair sample, so the list of addresses says who is there: what was ever
-        # learnt of the ports of those stays true as long as they are listed.
-        fresh = {endpoint[0] for endpoint in endpoints}
-        remembered = {endpoint for endpoint in self._known if endpoint[0] in listed - fresh}
-        self._known = frozenset(endpoint for endpoint in endpoints if endpoint[0] in listed) | remembered
-        with_ports = {endpoint[0] for endpoint in self._known}
-        complete = found.complete and listed <= with_ports
-        held = len(listed) if found.complete else share_inside(held, listed, self.config.networks.outside(listed))
-        return self._listing(self._known, answer)._replace(complete=complete, sample_size=held)
+    def steps(self, limits: Limits = UNLIMITED, now: float = 0.0) -> Steps:
+        """Look the Service up once, as `Discovery.steps`."""
+        listing = yield from super().steps(limits, now)
+        listed: frozenset[bytes] = frozenset(map(address_of, listing.endpoints | listing.own))
+        if not listed:
+            return listing
+        answer = yield from self._ask_srv()
+        ports: dict[str, set[int]] = {}
+        for name, port in answer.targets:
+            if name == self.service:
+                raise NotHeadlessError(self.service, text_of(min(sorted(listed), key=len)))
+            if port and is_name(name):
+                ports.setdefault(name, set()).add(port)
+        if answer.complete and not ports:
+            self._targets = {}
+            return listing._replace(
+                outcome=Outcome.NODATA, endpoints=frozenset(), own=frozenset(), ttl=answer.ttl, complete=True, cut=False
+            )
+        targets = self._located(ports, answer, listed, now)
+        targets = yield from self._asked_by_name(targets, answer, listed, limits, now)
+        self._targets = targets
+        return self._with_ports(listing, targets, answer, listed)
 
-    def _listing(self, endpoints: frozenset[_NamedEndpoint], answer: Answer) -> Listing:
-        everyone = frozenset(endpoint[0] for endpoint in endpoints)
-        outside = self.config.networks.outside(everyone)
-        own = self.own_among(everyone - outside)
-        wanted = self.wanted(everyone)
-        listed = frozenset(endpoint for endpoint in endpoints if endpoint[0] in wanted - outside)
-        mine = frozenset(endpoint for endpoint in listed if endpoint[0] in own)
-        return Listing(
-            Outcome.FOUND if wanted else Outcome.NODATA,
-            listed - mine,
-            min(mine, default=None),
-            answer.ttl,
-            complete=True,
-            outside=outside,
+    def _ask_srv(self) -> Generator[TimedQuestion, Answer, Answer]:
+        """Ask for the port, over TCP first, or over the protocol that last had it."""
+        first: Answer | None = None
+        for question in self._questions:
+            try:
+                answer = yield TimedQuestion(question)
+            except LookupFailed as error:
+                raise error.with_advice(_ADVICE) from None
+            if self._is_foreign(answer):
+                answer = Answer(Outcome.NXDOMAIN)
+            if answer.outcome is not Outcome.NXDOMAIN:
+                # The rest keeps its order, in which `sorted` leaves equals.
+                self._questions = sorted(self._questions, key=lambda other: other is not question)
+                return answer
+            first = first or answer
+        return first or Answer(Outcome.NXDOMAIN)
+
+    def _located(
+        self, ports: Mapping[str, Iterable[int]], answer: Answer, listed: frozenset[bytes], now: float
+    ) -> dict[str, _Target]:
+        """Return each target with the addresses that are known for it without asking."""
+        sizes = set(map(len, listed))
+        fresh: dict[str, frozenset[bytes]] = {}
+        for name in ports:
+            ip = undashed(name.partition(".")[0])
+            glue = answer.glue.get(name)
+            # A name that shows a listed address, or one of a family that is not listed, is no hostname.
+            if ip is not None and (ip in listed or (glue is None and len(ip) not in sizes)):
+                fresh[name] = listed & {ip}
+            elif glue is not None:
+                fresh[name] = listed.intersection(glue)
+        claimed = frozenset().union(*fresh.values())
+        targets: dict[str, _Target] = {}
+        for name, numbers in ports.items():
+            known = self._targets.get(name)
+            asked = known.asked if known else -math.inf
+            if name in fresh:
+                targets[name] = _Target(frozenset(numbers), fresh[name], now, asked)
+                continue
+            kept = (known.addresses & listed) - claimed if known and known.addresses else None
+            targets[name] = _Target(frozenset(numbers), kept or None, known.confirmed if known else now, asked)
+        if not answer.complete:
+            for name, known in self._targets.items():
+                kept = (known.addresses & listed) - claimed if known.addresses else _ELSEWHERE
+                if name not in targets and kept:
+                    targets[name] = known._replace(addresses=kept)
+        return targets
+
+    def _asked_by_name(
+        self,
+        targets: dict[str, _Target],
+        answer: Answer,
+        listed: frozenset[bytes],
+        limits: Limits,
+        now: float,
+    ) -> Generator[TimedQuestion, Answer, dict[str, _Target]]:
+        """Ask for targets by name, where that matters and as far as the limits go; the longest unasked come first."""
+        unknown = [name for name, target in targets.items() if target.addresses is None]
+        unclaimed = len(listed) - len(_claimed(targets))
+        matters = unclaimed and (_shared_port(targets) is None or (answer.complete and len(unknown) < unclaimed))
+        old = [name for name, target in targets.items() if now - target.confirmed > _CONFIRMED_FOR]
+        wanted = dict.fromkeys((*unknown, *old) if matters else old)
+        holders = {ip: name for name, known in targets.items() if known.confirmed < now for ip in known.addresses or ()}
+        for name in sorted(wanted, key=lambda name: targets[name].asked)[: limits.targets]:
+            target = targets[name]
+            try:
+                found = yield from self.find(name, share=SIDE_SHARE)
+            except LookupFailed as error:
+                targets[name] = target._replace(asked=now)
+                if error.reason == "timeout" and limits.targets is not None:
+                    break  # the list of addresses is not kept waiting for a server that has stopped answering
+                continue
+            targets[name] = target._replace(addresses=found.answer.addresses & listed, confirmed=now, asked=now)
+            for other in {holders.get(ip, name) for ip in found.answer.addresses} - {name}:
+                kept = (targets[other].addresses or _ELSEWHERE) - found.answer.addresses
+                targets[other] = targets[other]._replace(addresses=kept or None)
+        return targets
+
+    def _with_ports(
+        self, listing: Listing, targets: Mapping[str, _Target], answer: Answer, listed: frozenset[bytes]
+    ) -> Listing:
+        """Give each listed address its port and hostname."""
+        hostnames: dict[tuple[bytes, int], str] = {}
+        fqdns: dict[bytes, str] = {}
+        for name, target in targets.items():
+            for ip in target.addresses or ():
+                hostname = self._hostname(name, ip)
+                if hostname or ip not in fqdns:
+                    fqdns[ip] = name.removesuffix(".")
+                for port in target.ports:
+                    # Two names for one endpoint are one peer: a hostname goes before none, and the first before others.
+                    told = hostnames.get((ip, port), "")
+                    hostnames[ip, port] = min(told, hostname, key=lambda text: (not text, text))
+        endpoints: set[NamedEndpoint] = {(ip, port, hostname) for (ip, port), hostname in hostnames.items()}
+        rest = listed - fqdns.keys()
+        shared = _shared_port(targets)
+        is_settled = answer.complete and all(target.addresses is not None for target in targets.values())
+        waiting: frozenset[bytes] = frozenset()
+        if rest and not is_settled:
+            if shared is None:
+                waiting = rest
+            else:
+                endpoints |= {(ip, shared, "") for ip in rest}
+        mine = frozenset(map(address_of, listing.own))
+        own: frozenset[Endpoint] = frozenset(endpoint for endpoint in endpoints if endpoint[0] in mine)
+        own |= mine & waiting
+        return listing._replace(
+            outcome=Outcome.FOUND if endpoints or waiting else Outcome.NODATA,
+            endpoints=frozenset(endpoints) - own,
+            own=own,
+            ttl=min(listing.ttl, answer.ttl),
+            complete=listing.complete and waiting <= mine,
+            waiting=waiting - mine,
+            targets=fqdns,
         )
 
-    def _why_none(self, outcome: Outcome) -> Generator[Ask, Answer, Outcome]:
-        """A Service that is there but has no such port is NODATA; DNS says NXDOMAIN, as for one that is not there."""
-        if outcome is not Outcome.NXDOMAIN:
-            return outcome
-        try:
-            found, _, _ = yield from self.find(self.service)
-        except LookupFailed:
-            return outcome
-        yield from self.check_headless(found)
-        return Outcome.NODATA if found.addresses else outcome
+    def _hostname(self, name: str, ip: bytes) -> str:
+        """Return the Pod's hostname that a target shows; empty where it shows none.
 
-    def _locate(
-        self, targets: Iterable[SrvTarget], answer: Answer, listed: frozenset[bytes]
-    ) -> Generator[Ask, Answer, tuple[dict[str, frozenset[bytes]], bool]]:
-        """The addresses of all targets by name, and False where those of one could not be had."""
-        glue = {target.name: frozenset(answer.glue.get(target.name, ())) for target in targets}
-        fresh = frozenset().union(*glue.values())
-        families = {len(ip) for ip in listed}
-        glued_families = {len(ip) for ip in fresh}
-        located: dict[str, frozenset[bytes]] = {}
-        complete = True
-        for name, glued in glue.items():
-            ip = undashed(name.partition(".")[0])
-            # A name that shows an address is no hostname if that is listed, or of a family that glue alone has.
-            if ip is not None and (ip in listed or len(ip) in glued_families - families):
-                located[name] = frozenset((ip,))
-                continue
-            known = glued or (self._located.get(name, frozenset()) & listed) - fresh
-            if known and {len(ip) for ip in known} >= families:
-                located[name] = known
-                continue
-            try:
-                located[name] = (yield from self.find(name))[0].addresses
-            except LookupFailed:
-                complete = False
-        self._located = located
-        return located, complete
+        Endpoints of a multi-cluster Service have the name of their cluster between hostname and Service.
+        """
+        label, _, parent = name.partition(".")
+        is_endpoint = self.service in (parent, parent.partition(".")[2])
+        return label if is_endpoint and label != dashed(ip) and not _HASH.fullmatch(label) else ""
 
-    def _endpoints(
-        self, targets: Iterable[SrvTarget], located: dict[str, frozenset[bytes]]
-    ) -> frozenset[_NamedEndpoint]:
-        hostnames: dict[tuple[bytes, int], str] = {}
-        for name, port in targets:
-            label, _, parent = name.partition(".")
-            for ip in located.get(name, frozenset()):
-                hostname = label if parent == self.service and label != dashed(ip) else ""
-                # Two names for one endpoint are one peer: a hostname goes before none, and the first before others.
-                hostnames[ip, port] = min(hostnames.get((ip, port), ""), hostname, key=lambda text: (not text, text))
-        return frozenset((ip, port, hostname) for (ip, port), hostname in hostnames.items())
+
+def _claimed(targets: Mapping[str, _Target]) -> frozenset[bytes]:
+    return frozenset[bytes]().union(*(target.addresses or () for target in targets.values()))
+
+
+def _shared_port(targets: Mapping[str, _Target]) -> int | None:
+    """Return the one port of all targets; None where they differ."""
+    ports = {port for target in targets.values() for port in target.ports}
+    return ports.pop() if len(ports) == 1 else None

@@ -54,6 +54,18 @@ def is_service(name: str) -> bool:
     return len(chain) > 4 and chain[2] == "svc"
 
 
+def leaves_cluster(name: str, alias: str) -> bool:
+    """Return whether a name of a Service, or one below it, lies in a cluster domain that its alias does not lie in."""
+    chain = name.split(".")
+    if chain[0].startswith("_"):  # `_port._protocol` before the Service's name
+        chain = chain[2:]
+    above = chain[2:]
+    if "svc" not in above:
+        return False
+    domain = ".".join(above[above.index("svc") + 1 :])
+    return bool(domain) and not f".{alias.lower().removesuffix('.')}.".endswith(f".{domain}")
+
+
 def port_name(key: str, text: str) -> str:
     """The name of a port, as the Service declares it: a DNS label (RFC 1123 section 2.1).
 

@@ -4,9 +4,12 @@ Laws of this module:
 
 - A failed lookup never shortens the list; only `max_stale` does, and only if set.
 - A Pod leaves when `removal_confirmations` complete answers in a row lack it, or when so many cut answers lack it
-  that its being there is out of the question; one stray answer removes nobody.
-- Oneself is never listed.
-- No wait is ever 0, and all replicas together never ask for more than `max_fleet_qps`.
+  that it can't be there any more; one stray answer removes nobody. A Pod that is listed, but whose port is not known,
+  does not leave.
+- With `family="auto"` the list is of one family: the other one follows only when the first has left.
+- This Pod is never listed.
+- No wait is ever 0, and all replicas together never ask more than `max_fleet_qps` questions a second, however many
+  questions a lookup takes.
 """
 
 from __future__ import annotations
@@ -14,13 +17,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from peerdisco._core.listing import MOST_SAMPLES, NOTHING_YET, Endpoint, Endpoints, Listing, address_of
+from peerdisco._core.listing import MOST_SAMPLES, PENDING, Endpoint, Endpoints, Limits, Listing, address_of
 from peerdisco.config import DiscoveryConfig
 from peerdisco.peers import PackedPeers, PeerSet
 
 _FIRST_WAIT = 0.5
 _SHORTEST_WAIT = 0.01
 _LONGEST_WAIT = 86_400.0
+# What a lookup by a port's name asks before it asks for targets: the addresses and SRV.
+_QUESTIONS = 2
+_MOST_TARGETS = 16
 # A cut answer holds a random part of the list, so a Pod that is there is in it with the probability p = held /
 # listed, and is missed by n of them with (1 - p)^n. It leaves once that is below this: never, in the life of a fleet.
 _SURE = 0.999
@@ -49,7 +55,7 @@ class Roster:
         self._config = config
         self._clock = clock
         self._random = random
-        self._said = NOTHING_YET
+        self._said = PENDING
         self._looked_up: float | None = None
         # Complete answers in a row that lack a listed Pod.
         self._lacked: dict[Endpoint, int] = {}
@@ -58,31 +64,37 @@ class Roster:
         self._chance = 0.0
         self._chance_when_seen: dict[Endpoint, float] = {}
         self._pace = _FIRST_WAIT / 2
+        self._questions = 1
+        self._last_size = 0
         self.failures = 0
         self.changed_at = -math.inf
-        self.peers = PeerSet(service, PackedPeers(NOTHING_YET.endpoints, config.port_number), NOTHING_YET, clock=clock)
+        self.peers = PeerSet(service, PackedPeers(PENDING.endpoints, config.port_number), PENDING, clock=clock)
 
     @property
-    def samples(self) -> int:
-        """How many answers the next lookup may ask for where none holds the whole list.
+    def limits(self) -> Limits:
+        """Return how much the next lookup may ask.
 
-        The first lookup takes what it needs. After that one is enough: evidence comes in at the same rate for each
-        question whether they are asked together or apart, and news comes sooner apart.
+        The first lookup takes the samples it needs. After that one is enough: evidence comes in at the same rate for
+        each question whether they are asked together or apart, and news comes sooner apart. Targets are asked for by
+        name as far as `max_fleet_qps` leaves room in `refresh`, and one at least, so that all have their turn.
         """
-        return MOST_SAMPLES if self._looked_up is None else 1
+        room = int(self._config.refresh * self._config.max_fleet_qps / self._fleet) - _QUESTIONS
+        return Limits(MOST_SAMPLES if self._looked_up is None else 1, min(max(1, room), _MOST_TARGETS))
 
-    def on_listing(self, listing: Listing, now: float) -> None:
-        """Takes in what a lookup brought.
+    def on_listing(self, listing: Listing, now: float, questions: int = 1) -> None:
+        """Take in the result of a lookup.
 
         Args:
-            listing: its result.
-            now: when it ended.
+            listing: the result.
+            now: when the lookup ended, in seconds.
+            questions: how many questions it took.
         """
-        if listing.own is None and not listing.complete:
-            listing = listing._replace(own=self._said.own)  # cut off, as anyone may be
+        if not listing.own and (listing.cut or listing.waiting):
+            listing = listing._replace(own=self._said.own)  # cut off, as any Pod may be
         if self._looked_up is None:
             self.changed_at = now
         self._looked_up = now
+        self._questions = max(1, questions)
         self.failures = 0
         known = self.peers._packed.endpoints
         if listing.endpoints is known or listing.endpoints == known:
@@ -96,27 +108,28 @@ class Roster:
         else:
             self._pace = min(self._config.refresh, self._pace * 2)
 
-    def on_failure(self, now: float) -> None:
-        """Takes in that a lookup brought nothing."""
+    def on_failure(self, now: float, questions: int = 1) -> None:
+        """Take in that a lookup brought nothing, after so many questions."""
         self.failures += 1
+        self._questions = max(1, questions)
         self._pace = min(self._config.max_backoff, _FIRST_WAIT if self.failures == 1 else self._pace * 2)
         self._publish(self._said, stale=True)
         self.expire(now)
 
     def expire(self, now: float) -> None:
-        """Empties a list that could not be refreshed for `max_stale` seconds."""
+        """Empty a list that could not be refreshed for `max_stale` seconds."""
         if self.failures and self._stale_in(now) <= 0 and len(self.peers):
             self._forget_absences()
             self._list(frozenset(), self._said, now, stale=True)
 
     def hurry(self) -> None:
-        """Asks faster from now on, since somebody waits."""
+        """Ask faster from now on, since a caller waits."""
         if not self.failures:
             self._quicken()
 
     def wait(self, now: float) -> float:
-        """Seconds until the next lookup, counted from the end of the last one: jittered, and never 0."""
-        floor = (len(self.peers._packed.endpoints) + 1) / self._config.max_fleet_qps
+        """Return the seconds from the end of the last lookup to the next: jittered, and never 0."""
+        floor = self._fleet * self._questions / self._config.max_fleet_qps
         pace = max(self._pace, floor)
         wait = pace * (1 + self._config.jitter * (2 * self._random() - 1))
         if wait < floor:
@@ -126,36 +139,43 @@ class Roster:
             wait = expiry
         return min(max(wait, floor, _SHORTEST_WAIT), _LONGEST_WAIT)
 
+    @property
+    def _fleet(self) -> int:
+        """Return how many replicas ask: those listed, or, of a list that has become empty, those last listed."""
+        return (len(self.peers) or self._last_size) + 1
+
     def _merged(self, known: Endpoints, listing: Listing) -> Endpoints:
-        """The list after an answer: who is new is in, and who is missing is out once that is sure."""
+        """Return the list after an answer: who is new is in, and who is missing is out once that is sure."""
         everyone = known | listing.endpoints
         absent = known - listing.endpoints
-        if listing.complete:
-            gone = self._gone_by_count(absent)
-            # An address that is listed with another port or hostname has not left, but is another endpoint.
-            moved = {address_of(endpoint) for endpoint in absent} & {address_of(new) for new in everyone - known}
-            gone |= {endpoint for endpoint in absent if address_of(endpoint) in moved}
-        else:
-            gone = self._gone_by_chance(absent, listing, len(everyone) + (listing.own is not None))
-        if listing.own is not None:
-            gone |= {endpoint for endpoint in absent if address_of(endpoint) == address_of(listing.own)}
+        if listing.waiting:
+            absent = frozenset(endpoint for endpoint in absent if address_of(endpoint) not in listing.waiting)
+        present = everyone - absent
+        gone = self._gone_by_chance(absent, present, listing) if listing.cut else self._gone_by_count(absent)
+        # An address that is listed with another port or hostname has not left, but is another endpoint.
+        moved = {address_of(endpoint) for endpoint in absent} & {address_of(new) for new in everyone - known}
+        moved |= set(map(address_of, listing.own))
+        gone |= {endpoint for endpoint in absent if address_of(endpoint) in moved}
+        left = known - gone
+        if left and self._config.family == "auto" and _size(left) != _size(listing.endpoints or left):
+            return left  # a dual-stack Pod would be two peers
         return everyone - gone
 
     def _gone_by_count(self, absent: Endpoints) -> set[Endpoint]:
-        """Those that enough complete answers in a row lack."""
+        """Return those that enough complete answers in a row lack."""
         needed = self._config.removal_confirmations
         lacked = {endpoint: self._lacked.get(endpoint, 0) + 1 for endpoint in absent}
         self._forget_absences()
         self._lacked = {endpoint: times for endpoint, times in lacked.items() if times < needed}
         return lacked.keys() - self._lacked.keys()
 
-    def _gone_by_chance(self, absent: Endpoints, listing: Listing, listed: int) -> set[Endpoint]:
-        """Those that so many cut answers lack that it can't be chance."""
-        held = min(listing.sample_size / listed, _SURE)
+    def _gone_by_chance(self, absent: Endpoints, present: Endpoints, listing: Listing) -> set[Endpoint]:
+        """Return those that so many cut answers lack that it can't be chance."""
+        held = min(listing.sample_size / (len(absent) + len(present) + len(listing.own)), _SURE)
         # One lookup, however many samples it took, is never all the evidence.
         most = _OUT_OF_THE_QUESTION / self._config.removal_confirmations
         self._chance += max(listing.samples * math.log1p(-held), most)
-        self._chance_when_seen.update(dict.fromkeys(listing.endpoints, self._chance))
+        self._chance_when_seen.update(dict.fromkeys(present, self._chance))
         self._lacked = {endpoint: times for endpoint, times in self._lacked.items() if endpoint in absent}
         sure = self._chance - _OUT_OF_THE_QUESTION - _ROUNDING
         seen = self._chance_when_seen
@@ -172,12 +192,13 @@ class Roster:
         self._chance_when_seen = {}
 
     def _list(self, endpoints: Endpoints, said: Listing, now: float, *, stale: bool = False) -> None:
-        """Makes these the list; of two sets that are alike it keeps one, so that the next comparison is none."""
+        """Make these the list; of two equal sets keep the known one, so that the next comparison is by identity."""
         known = self.peers._packed.endpoints
         if endpoints == known:
             endpoints = known
         else:
             endpoints = said.endpoints if endpoints == said.endpoints else endpoints
+            self._last_size = len(known)
             self.changed_at = now
         self._publish(said._replace(endpoints=endpoints), stale=stale)
 
@@ -197,3 +218,8 @@ class Roster:
         if self._config.max_stale is None or self._looked_up is None:
             return math.inf
         return self._looked_up + self._config.max_stale - now
+
+
+def _size(endpoints: Endpoints) -> int:
+    """Return the bytes of an address; of a list with one family, any address will do."""
+    return len(address_of(next(iter(endpoints))))

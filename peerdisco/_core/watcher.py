@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Mapping
 
-from peerdisco._core.conditions import ConditionLog, conditions_of, log
+from peerdisco._core.conditions import EMPTY, ConditionLog, conditions_of, log
 from peerdisco._core.listing import Listing
 from peerdisco._core.roster import Roster
 from peerdisco._service import ServiceLookup
 from peerdisco.answers import Outcome
-from peerdisco.errors import ConfigError, NotHeadlessError, PeerDiscoError, PeersNotReady
+from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDiscoError, PeersNotReady
 from peerdisco.peers import Change, PackedPeers, PeerSet, Status
 
 Callback = Callable[[Change], object]
@@ -63,27 +63,28 @@ class WatcherState:
         self._next_at = self._ended_at
         self._subscribers: list[tuple[Callback, ChangeCursor]] = []
 
-    def on_listing(self, listing: Listing) -> None:
+    def on_listing(self, listing: Listing, questions: int = 1) -> None:
         """Takes in what a lookup brought."""
         before, now = self.roster.peers, self._lookup.clock()
-        self.roster.on_listing(listing, now)
+        self.roster.on_listing(listing, now, questions)
         self._listing_states = conditions_of(listing)
         if self._listing_states and len(self.roster.peers):
-            self._listing_states.pop("empty", None)  # not so until it is confirmed
+            for code in EMPTY:
+                self._listing_states.pop(code, None)  # not so until it is confirmed
         self._end(before, self._listing_states, None, now)
 
-    def on_failure(self, error: Exception) -> None:
+    def on_failure(self, error: Exception, questions: int = 1) -> None:
         """Takes in that a lookup brought nothing."""
         before = self.roster.peers
         if not isinstance(error, PeerDiscoError) and type(error) is not type(self._last_error):
             log.error("%s: the resolver raised", before.service, exc_info=error)
         now = self._lookup.clock()
-        self.roster.on_failure(now)
+        self.roster.on_failure(now, questions)
         states = dict(self._listing_states)
         if isinstance(error, NotHeadlessError):
-            states["not headless"] = f"DNS answers with its ClusterIP, {error.address}; set `clusterIP: None`"
+            states["not-headless"] = f"DNS answers with its ClusterIP, {error.address}; set `clusterIP: None`"
         else:
-            states["failing"] = str(error)
+            states[error.reason.replace("_", "-") if isinstance(error, LookupFailed) else "resolver-error"] = str(error)
         self._end(before, states, error, now)
 
     def expire(self) -> bool:
@@ -195,10 +196,13 @@ class WatcherState:
         if len(peers) >= count:
             return "they are there, but the list keeps changing"
         if peers.outcome is not Outcome.FOUND:
-            return f"{self._listing_states.get('empty', '')}. {_DEADLOCK}"
+            return f"{self._empty()}. {_DEADLOCK}"
         if not peers.self_listed:
             return f"this Pod is not listed itself, so it is not ready, or it is none of the Service's. {_DEADLOCK}"
         return f"the others are not ready, or there are fewer replicas. {_DEADLOCK}"
+
+    def _empty(self) -> str:
+        return next((text for code, text in self._listing_states.items() if code in EMPTY), "")
 
     def _hurry(self, count: int) -> None:
         if len(self.roster.peers) < count:

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 from peerdisco._dns import query
 from peerdisco._dns.lookup import Exchange, Lookup
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import SocketPool
+from peerdisco._dns.sockets import SocketPool, open_tcp, open_udp
 from peerdisco.answers import Answer
 from peerdisco.errors import LookupFailed
 
@@ -59,55 +59,63 @@ async def lookup(run: Lookup, pool: SocketPool) -> Answer:
 
 
 async def exchange(pool: SocketPool, wanted: Exchange) -> bytes:
-    """Sends a message and waits for its reply; what does not fit is ignored.
+    """Send a message and wait for its reply; what does not fit is ignored.
 
     Raises:
-        OSError: none came.
+        OSError: None came.
     """
     server, transport, message, timeout = wanted
-    sock = pool.take(server, transport)
-    is_new = sock is None
-    sock = sock or pool.open(server, transport)
-    try:
-        sock.settimeout(0)
-        async with asyncio.timeout(timeout):
-            if transport == "udp":
-                reply = await _over_udp(sock, message, pool)
-            else:
-                if is_new:
-                    await _connect(sock, server)
-                reply = await _over_tcp(sock, message, pool)
-    except BaseException:
-        sock.close()
-        raise
-    pool.keep(sock, server, transport)
-    return reply
+    async with asyncio.timeout(timeout):
+        if transport == "udp":
+            return await _over_udp(server, message, pool)
+        if kept := pool.take(server):
+            try:
+                return await _over_tcp(kept, server, message, pool)
+            except ConnectionError:
+                pass  # the server closed it just now (RFC 7766 section 6.2.4)
+        sock = open_tcp(server)
+        try:
+            await _connect(sock, server)
+        except BaseException:
+            sock.close()
+            raise
+        return await _over_tcp(sock, server, message, pool)
 
 
 async def _connect(sock: socket.socket, server: Nameserver) -> None:
-    # On one's own node a connection is there at once, as the second call finds, and the loop is not waited for.
+    sock.settimeout(0)
+    # To a server on the same host a connection is there at once, as the second call finds, without a turn of the loop.
     if sock.connect_ex(server) and sock.connect_ex(server) not in (0, errno.EISCONN):
         await asyncio.get_running_loop().sock_connect(sock, server)
 
 
-async def _over_udp(sock: socket.socket, message: bytes, pool: SocketPool) -> bytes:
+async def _over_udp(server: Nameserver, message: bytes, pool: SocketPool) -> bytes:
     loop = asyncio.get_running_loop()
-    sock.send(message)
-    while not query.fits(message, reply := await loop.sock_recv(sock, query.LARGEST_MESSAGE + 2)):
-        await _yield(pool)
+    room = query.udp_room(message)
+    with open_udp(server) as sock:
+        sock.settimeout(0)
+        sock.send(message)
+        while not query.fits(message, reply := await loop.sock_recv(sock, room + 1)):
+            await _yield(pool)
     return reply
 
 
-async def _over_tcp(sock: socket.socket, message: bytes, pool: SocketPool) -> bytes:
+async def _over_tcp(sock: socket.socket, server: Nameserver, message: bytes, pool: SocketPool) -> bytes:
+    """Exchange over a connection, which is kept if that went well."""
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(sock, query.framed(message))
-    incoming = query.TcpReply(message)
-    while (reply := incoming.feed(await loop.sock_recv(sock, query.LARGEST_MESSAGE + 2))) is None:
-        await _yield(pool)
+    try:
+        await loop.sock_sendall(sock, query.framed(message))
+        incoming = query.TcpReply(message)
+        while (reply := incoming.feed(await loop.sock_recv(sock, query.LARGEST_MESSAGE + 2))) is None:
+            await _yield(pool)
+    except BaseException:
+        sock.close()
+        raise
+    pool.keep(sock, server)
     return reply
 
 
 async def _yield(pool: SocketPool) -> None:
-    """Lets the loop have its turn: what is there already is read without one, so that a flood would keep it all."""
+    """Give the loop its turn: what is there already is read without one, so that a flood would keep it all."""
     pool.check()
     await asyncio.sleep(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import socket
 import time
 from collections.abc import Callable, Generator
@@ -16,7 +15,7 @@ from tenacity import Retrying
 from peerdisco._dns import query
 from peerdisco._dns.lookup import Exchange, Lookup
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import SLICE, SocketPool
+from peerdisco._dns.sockets import SLICE, SocketPool, open_tcp, open_udp, wait_until_writable
 from peerdisco.answers import Answer
 from peerdisco.errors import LookupFailed
 
@@ -59,43 +58,51 @@ def lookup(run: Lookup, pool: SocketPool) -> Answer:
 
 
 def exchange(pool: SocketPool, wanted: Exchange) -> bytes:
-    """Sends a message and waits for its reply; what does not fit is ignored.
+    """Send a message and wait for its reply; what does not fit is ignored.
 
     Raises:
-        OSError: none came.
-        RuntimeError: the pool was closed meanwhile.
+        OSError: None came.
+        RuntimeError: The pool was closed meanwhile.
     """
     server, transport, message, timeout = wanted
     deadline = time.monotonic() + timeout
-    sock = pool.take(server, transport)
-    is_new = sock is None
-    sock = sock or pool.open(server, transport)
+    if transport == "udp":
+        return _over_udp(server, message, deadline, pool)
+    if kept := pool.take(server):
+        try:
+            return _over_tcp(kept, server, message, deadline, pool)
+        except ConnectionError:
+            pass  # the server closed it just now (RFC 7766 section 6.2.4)
+    sock = open_tcp(server)
     try:
-        if transport == "udp":
-            reply = _over_udp(sock, message, deadline, pool)
-        else:
-            if is_new:
-                _connect(sock, server, deadline, pool)
-            reply = _over_tcp(sock, message, deadline, pool)
+        _connect(sock, server, deadline, pool)
     except BaseException:
         sock.close()
         raise
-    pool.keep(sock, server, transport)
+    return _over_tcp(sock, server, message, deadline, pool)
+
+
+def _over_udp(server: Nameserver, message: bytes, deadline: float, pool: SocketPool) -> bytes:
+    room = query.udp_room(message)
+    with open_udp(server) as sock:
+        sock.send(message)
+        while not query.fits(message, reply := _receive(sock, room + 1, deadline, pool)):
+            continue
     return reply
 
 
-def _over_udp(sock: socket.socket, message: bytes, deadline: float, pool: SocketPool) -> bytes:
-    sock.send(message)
-    while not query.fits(message, reply := _receive(sock, deadline, pool)):
-        continue
-    return reply
-
-
-def _over_tcp(sock: socket.socket, message: bytes, deadline: float, pool: SocketPool) -> bytes:
-    sock.sendall(query.framed(message))
-    incoming = query.TcpReply(message)
-    while (reply := incoming.feed(_receive(sock, deadline, pool))) is None:
-        continue
+def _over_tcp(sock: socket.socket, server: Nameserver, message: bytes, deadline: float, pool: SocketPool) -> bytes:
+    """Exchange over a connection, which is kept if that went well."""
+    try:
+        sock.settimeout(_slice(deadline, pool))
+        sock.sendall(query.framed(message))
+        incoming = query.TcpReply(message)
+        while (reply := incoming.feed(_receive(sock, query.LARGEST_MESSAGE + 2, deadline, pool))) is None:
+            continue
+    except BaseException:
+        sock.close()
+        raise
+    pool.keep(sock, server)
     return reply
 
 
@@ -103,26 +110,24 @@ def _connect(sock: socket.socket, server: Nameserver, deadline: float, pool: Soc
     sock.settimeout(0)
     error = sock.connect_ex(server)
     if error == errno.EINPROGRESS:
-        poll = select.poll()
-        poll.register(sock, select.POLLOUT)
-        while not poll.poll(1000 * _slice(deadline, pool)):
+        while not wait_until_writable(sock, _slice(deadline, pool)):
             continue
         error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error:
         raise OSError(error, os.strerror(error))
 
 
-def _receive(sock: socket.socket, deadline: float, pool: SocketPool) -> bytes:
+def _receive(sock: socket.socket, size: int, deadline: float, pool: SocketPool) -> bytes:
     while True:
         sock.settimeout(_slice(deadline, pool))
         try:
-            return sock.recv(query.LARGEST_MESSAGE + 2)
+            return sock.recv(size)
         except TimeoutError:
             continue
 
 
 def _slice(deadline: float, pool: SocketPool) -> float:
-    """Seconds to wait in one go."""
+    """Return the seconds to wait in one go."""
     pool.check()
     left = deadline - time.monotonic()
     if left <= 0:

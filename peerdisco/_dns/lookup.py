@@ -1,28 +1,33 @@
-"""One question, put to nameservers until one answers: no I/O, so that threads and asyncio share it.
+"""One question, put to nameservers until one answers. No I/O, so that sync and async share it.
 
-`Lookup.round` is one round: each nameserver once, TCP where the answer did not fit UDP (RFC 7766), aliases followed.
-It yields exchanges and takes replies. Between rounds stands tenacity, with the arguments that `retry_policy` gives to
-both.
+`Lookup.round` is one round: each nameserver once, TCP where the answer did not fit UDP (RFC 7766), without EDNS where
+the server refuses that (RFC 6891 section 7), aliases followed. It yields exchanges and takes replies. Between rounds
+stands tenacity, with the arguments that `retry_policy` gives to both. Laws of this module:
+
+- A lookup ends within its timeout, whatever the servers do.
+- A server that was found dead is asked last; that it is dead is never a reason not to ask it.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
 from tenacity import retry_if_exception_type
 
 from peerdisco._dns import query
+from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.reply import Alias, NoAnswer, fits_udp, read
-from peerdisco.answers import Answer, Question
+from peerdisco._dns.reply import Alias, NoAnswer, NoEdns, fits_udp, read
+from peerdisco.answers import Answer, Outcome, Question
 from peerdisco.errors import Attempt, LookupFailed, Reason
 
 MAX_ALIASES = 8
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
-_MOST_NEEDING_TCP = 1000
 _MOST_KNOWN = 16
+_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 
 
 class Exchange(NamedTuple):
@@ -42,20 +47,22 @@ class Exchange(NamedTuple):
 
 
 class ResolverState(NamedTuple):
-    """What lookups go by, and learn for those that come after them.
+    """What the lookups of one resolver share.
 
     Attributes:
         clock: monotonic seconds.
         random: makes a number from 0 to 1.
         new_id: makes the two random bytes of a message's id.
-        needs_tcp: questions whose answers are known not to fit UDP, with the server that said so; kept up to date.
+        follows: whether an alias of a name may be followed; else the name has no answer.
+        memory: what is known of the nameservers; kept up to date.
         known: plain lists of addresses, as each question was last answered; kept up to date.
     """
 
     clock: Callable[[], float]
     random: Callable[[], float]
     new_id: Callable[[], bytes]
-    needs_tcp: set[tuple[Nameserver, Question]]
+    follows: Callable[[str, str], bool]
+    memory: ServerMemory
     known: dict[Question, Answer]
 
 
@@ -64,15 +71,25 @@ class Lookup:
 
     Args:
         question: what to ask.
-        servers: whom, in order.
+        servers: whom to ask, in order.
         timeout: seconds for everything.
-        state: what it goes by.
+        state: what the lookups of the resolver share.
+        retry: False for a single round.
     """
 
-    def __init__(self, question: Question, servers: Sequence[Nameserver], timeout: float, state: ResolverState) -> None:
+    def __init__(
+        self,
+        question: Question,
+        servers: Sequence[Nameserver],
+        timeout: float,
+        state: ResolverState,
+        *,
+        retry: bool = True,
+    ) -> None:
         self._question = question
         self._servers = servers
         self._state = state
+        self._retry = retry
         self._deadline = state.clock() + timeout
         # Every server gets its turn in time, and a slow one more of it in each round.
         self._patience = timeout / max(5, len(servers) + 2)
@@ -80,36 +97,26 @@ class Lookup:
 
     @property
     def is_over(self) -> bool:
-        """Whether the time is up."""
-        return self._state.clock() >= self._deadline
+        """Whether there will be no further round."""
+        return not self._retry or self._state.clock() >= self._deadline
 
     def round(self) -> Generator[Exchange, bytes, Answer]:
-        """Puts the question to each server in turn, until one answers.
+        """Put the question to each server in turn, until one answers.
 
-        It yields what to send, and takes the reply; an exchange that came to nothing is thrown in as its OSError.
+        Yields what to send, and takes the reply; the OSError of an exchange that failed is thrown in.
 
         Raises:
-            LookupFailed: no server answered.
+            LookupFailed: No server answered.
         """
-        for server in self._servers:
-            question = self._question
-            for _ in range(MAX_ALIASES):
-                said = yield from self._ask(server, question)
-                if not isinstance(said, Alias):
-                    break
-                question = Question(said.name, question.rtype)
-            else:
-                detail = f"gave {MAX_ALIASES} aliases in a row"
-                self._attempts.append(Attempt(str(server), "", "malformed", detail))
-                continue
-            if said is None:
-                continue
-            return said if question is self._question else said._replace(canonical=said.canonical or question.name)
+        for server in self._state.memory.in_order(self._servers, self._state.clock()):
+            answer = yield from self._follow(server)
+            if answer is not None:
+                return answer
         self._patience *= 2
         raise self._failure()
 
     def retry_policy(self) -> dict[str, Any]:
-        """What tenacity's `Retrying` and `AsyncRetrying` do between rounds."""
+        """Return what tenacity's `Retrying` and `AsyncRetrying` do between rounds."""
         return {
             "retry": retry_if_exception_type(LookupFailed),
             "wait": lambda state: self.wait(state.attempt_number),
@@ -118,23 +125,57 @@ class Lookup:
         }
 
     def wait(self, retries: int = 0) -> float:
-        """Seconds before the next round, after so many retries; jittered, and never 0."""
+        """Return the seconds before the next round, after so many retries; jittered, and never 0."""
         return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**retries) * (0.5 + self._state.random())
 
     def _failure(self) -> LookupFailed:
-        """What the attempts come to: a time-out is the reason only where no server said anything else."""
+        """Return what the attempts come to: a timeout is the reason only where no server said anything else."""
         told = [attempt.reason for attempt in self._attempts if attempt.reason != "timeout"]
         return LookupFailed(self._question, told[-1] if told else "timeout", tuple(self._attempts))
 
+    def _follow(self, server: Nameserver) -> Generator[Exchange, bytes, Answer | None]:
+        """Ask one server, and ask it again for the name that an alias leads to; None where it gave no answer."""
+        question = self._question
+        for _ in range(MAX_ALIASES):
+            said = yield from self._ask(server, question)
+            if not isinstance(said, Alias):
+                if said is None or question is self._question:
+                    return said
+                return said._replace(canonical=said.canonical or question.name)
+            if not self._state.follows(self._question.name, said.name):
+                return Answer(Outcome.NXDOMAIN, canonical=said.name)
+            question = Question(said.name, question.rtype)
+        self._failed(server, "", "malformed", f"gave {MAX_ALIASES} aliases in a row")
+        return None
+
     def _ask(self, server: Nameserver, question: Question) -> Generator[Exchange, bytes, Answer | Alias | None]:
-        """Asks one server; None where it gave no answer, and then there is an attempt more."""
-        state, key = self._state, (server, question)
-        asked = state.new_id() + query.encode(question)[2:]
-        transport = "tcp" if key in state.needs_tcp else "udp"
+        """Ask one server, and ask it again without EDNS where it refuses that; None where it gave no answer."""
+        state = self._state
+        edns = state.memory.takes_edns(server, state.clock())
+        try:
+            return (yield from self._ask_once(server, question, edns=edns))
+        except NoEdns:
+            said = yield from self._ask_once(server, question, edns=False)
+            if said is not None:
+                state.memory.on_plain_answer(server, state.clock())
+            return said
+
+    def _ask_once(
+        self, server: Nameserver, question: Question, *, edns: bool
+    ) -> Generator[Exchange, bytes, Answer | Alias | None]:
+        """Send one query, over TCP as well where the reply was cut; None where it gave no answer.
+
+        Raises:
+            NoEdns: The server refuses a query with EDNS.
+        """
+        state, memory = self._state, self._state.memory
+        asked = state.new_id() + query.encode(question, edns=edns)[2:]
+        transport = "tcp" if memory.needs_tcp(server, question) else "udp"
         was_cut = False
         try:
             reply = yield self._exchange(server, transport, asked)
-            if transport == "udp" and query.is_truncated(reply):
+            memory.on_reply(server)
+            if transport == "udp" and query.is_cut(asked, reply):
                 was_cut, transport = True, "tcp"
                 reply = yield self._exchange(server, transport, asked)
             known = state.known.get(question)
@@ -142,38 +183,41 @@ class Lookup:
             if isinstance(said, Alias) and not query.is_name(said.name):
                 problem = f"points to {said.name!r}, which is no host's name"
                 raise NoAnswer("malformed", problem)  # noqa: TRY301 - like any other reply that is of no use
+        except NoEdns:
+            raise
         except (OSError, NoAnswer) as error:
-            state.needs_tcp.discard(key)
+            memory.set_needs_tcp(server, question, needed=False)
             reason, detail = _diagnosis(error)
-            if was_cut and isinstance(error, OSError):
-                reason = "truncated"
-            self._attempts.append(Attempt(str(server), transport, reason, detail))
+            if isinstance(error, OSError):
+                if was_cut:
+                    reason = "truncated"
+                elif isinstance(error, (TimeoutError, ConnectionRefusedError)) or error.errno in _UNREACHABLE:
+                    memory.on_silence(server, state.clock())
+            self._failed(server, transport, reason, detail)
             return None
         if isinstance(said, Answer) and (was_cut or said is not known):
-            self._learn(key, said, needs_tcp=transport == "tcp" and not fits_udp(asked, reply, said))
+            needed = transport == "tcp" and not fits_udp(asked, reply, said)
+            memory.set_needs_tcp(server, question, needed=needed)
+            self._remember(question, said)
         return said
 
+    def _failed(self, server: Nameserver, transport: str, reason: Reason, detail: str) -> None:
+        self._attempts.append(Attempt(str(server), transport, reason, detail))
+
     def _exchange(self, server: Nameserver, transport: str, asked: bytes) -> Exchange:
-        """An exchange that waits no longer than there is time.
+        """Return an exchange that waits no longer than there is time.
 
         Raises:
-            LookupFailed: there is none.
+            LookupFailed: There is none left.
         """
         left = self._deadline - self._state.clock()
         if left <= 0:
             raise self._failure()
         return Exchange(server, transport, asked, min(self._patience, left))
 
-    def _learn(self, key: tuple[Nameserver, Question], answer: Answer, *, needs_tcp: bool) -> None:
-        """Remembers what saves the next lookup time; all of it is forgotten once it is too much."""
-        _, question = key
-        needing_tcp, known = self._state.needs_tcp, self._state.known
-        if not needs_tcp:
-            needing_tcp.discard(key)
-        elif key not in needing_tcp:
-            if len(needing_tcp) >= _MOST_NEEDING_TCP:
-                needing_tcp.clear()
-            needing_tcp.add(key)
+    def _remember(self, question: Question, answer: Answer) -> None:
+        """Keep a plain list of addresses; all are forgotten once there are too many."""
+        known = self._state.known
         if answer.addresses and not answer.canonical:
             if question not in known and len(known) >= _MOST_KNOWN:
                 known.clear()

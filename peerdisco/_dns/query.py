@@ -16,6 +16,9 @@ from peerdisco.answers import Question
 UDP_PAYLOAD = 1232
 """Bytes that a UDP reply may have: what passes every path in one piece (https://www.dnsflagday.net/2020/)."""
 
+PLAIN_PAYLOAD = 512
+"""Bytes that a UDP reply may have where the query has no EDNS (RFC 1035 section 4.2.1)."""
+
 LARGEST_MESSAGE = 65_535
 """Bytes that a message may have over TCP, after the two that say how many."""
 
@@ -48,11 +51,12 @@ def is_name(text: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def encode(question: Question) -> bytes:
-    """The bytes of a question, with id 0; EDNS announces room for `UDP_PAYLOAD` bytes."""
+def encode(question: Question, *, edns: bool = True) -> bytes:
+    """Return the bytes of a query, with id 0; EDNS announces room for `UDP_PAYLOAD` bytes."""
     chain = question.name.removesuffix(".").split(".")
     name = b"".join(bytes((len(label),)) + label.encode("ascii") for label in chain) + b"\0"
-    return HEADER.pack(0, _RECURSION_DESIRED, 1, 0, 0, 1) + name + struct.pack("!HH", TYPES[question.rtype], IN) + OPT
+    header = HEADER.pack(0, _RECURSION_DESIRED, 1, 0, 0, int(edns))
+    return header + name + struct.pack("!HH", TYPES[question.rtype], IN) + (OPT if edns else b"")
 
 
 def fits(asked: bytes, reply: bytes) -> bool:
@@ -61,9 +65,24 @@ def fits(asked: bytes, reply: bytes) -> bool:
         return False
     if reply[4:6] == b"\0\0":
         return reply[3] & 0xF in _BARE_RCODES
-    end = len(asked) - len(OPT)
+    end = question_end(asked)
     # Lengths of labels are below every letter, so that lower() leaves them alone.
     return reply[4:6] == b"\0\1" and reply[HEADER.size : end].lower() == asked[HEADER.size : end]
+
+
+def question_end(asked: bytes) -> int:
+    """Return where the question of a query ends: before its EDNS record, if it has one."""
+    return len(asked) - len(OPT) if asked[11] else len(asked)
+
+
+def udp_room(asked: bytes) -> int:
+    """Return how many bytes a UDP reply to a query may have (RFC 1035 section 4.2.1, RFC 6891 section 6.2.5)."""
+    return UDP_PAYLOAD if asked[11] else PLAIN_PAYLOAD
+
+
+def is_cut(asked: bytes, reply: bytes) -> bool:
+    """Return whether a UDP reply is to be asked for again over TCP: it says so, or is longer than it may be."""
+    return is_truncated(reply) or len(reply) > udp_room(asked)
 
 
 def framed(message: bytes) -> bytes:

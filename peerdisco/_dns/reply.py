@@ -23,13 +23,14 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from peerdisco._dns.query import HEADER, IN, OPT, TYPES, UDP_PAYLOAD, is_truncated
+from peerdisco._dns.query import HEADER, IN, OPT, TYPES, is_truncated, question_end, udp_room
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
 from peerdisco.errors import Reason
 
 _ADDRESS_SIZE = {"A": 4, "AAAA": 16}
 _RECORD = struct.Struct("!HHIH")
 _POINTER_TO_QUESTION = b"\xc0\x0c"
+_NO_EDNS_RCODES = {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}
 _LARGEST_TTL = 0x7FFFFFFF
 
 
@@ -47,6 +48,10 @@ class NoAnswer(Exception):
         self.detail = detail
 
 
+class NoEdns(NoAnswer):
+    """A reply that refuses EDNS (RFC 6891 section 7)."""
+
+
 class Alias(NamedTuple):
     """The name that a reply's CNAME chain ends in without saying more: to be asked for next."""
 
@@ -56,9 +61,9 @@ class Alias(NamedTuple):
 def fits_udp(asked: bytes, reply: bytes, answer: Answer) -> bool:
     """Whether what came over TCP would fit UDP, too: names that are written out over TCP are compressed over UDP."""
     if not answer.addresses or answer.canonical:
-        return len(reply) <= UDP_PAYLOAD
+        return len(reply) <= udp_room(asked)
     record = len(_POINTER_TO_QUESTION) + _RECORD.size + len(next(iter(answer.addresses)))
-    return len(asked) + record * len(answer.addresses) <= UDP_PAYLOAD
+    return len(asked) + record * len(answer.addresses) <= udp_room(asked)
 
 
 def read(asked: bytes, reply: bytes, question: Question, known: Answer | None = None) -> Answer | Alias:
@@ -73,7 +78,7 @@ def read(asked: bytes, reply: bytes, question: Question, known: Answer | None = 
     Raises:
         NoAnswer: nothing that answers the question, or nothing that can be read.
     """
-    return _read_addresses(asked, reply, question, known) or _read_any(reply)
+    return _read_addresses(asked, reply, question, known) or _read_any(asked, reply)
 
 
 def _read_addresses(asked: bytes, reply: bytes, question: Question, known: Answer | None = None) -> Answer | None:
@@ -82,7 +87,7 @@ def _read_addresses(asked: bytes, reply: bytes, question: Question, known: Answe
     _, flags, questions, count, authority, additional = HEADER.unpack_from(reply)
     if size is None or flags & 0xF or questions != 1 or not count or authority or additional > 1:
         return None
-    start = len(asked) - len(OPT)
+    start = question_end(asked)
     name = asked[HEADER.size : start - 4]
     found = _read_uniform(reply, start, count, size, name) or _read_records(reply, start, count, size, name)
     if found is None:
@@ -159,7 +164,7 @@ def _is_plain_opt(reply: bytes, start: int) -> bool:
     return len(opt) == len(OPT) and opt[:3] == OPT[:3] and opt[5:7] == b"\0\0" and opt[9:] == b"\0\0"
 
 
-def _read_any(reply: bytes) -> Answer | Alias:
+def _read_any(asked: bytes, reply: bytes) -> Answer | Alias:
     try:
         message = dns.message.from_wire(reply)
         if not isinstance(message, dns.message.QueryMessage):
@@ -167,6 +172,8 @@ def _read_any(reply: bytes) -> Answer | Alias:
         rcode = message.rcode()
         if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             text = dns.rcode.to_text(rcode)
+            if rcode in _NO_EDNS_RCODES and asked[11]:
+                raise NoEdns("servfail", f"answered {text} to a query with EDNS")
             raise NoAnswer("refused" if rcode == dns.rcode.REFUSED else "servfail", f"answered {text}")
         chain = message.resolve_chaining()
     except (dns.exception.DNSException, ValueError) as error:

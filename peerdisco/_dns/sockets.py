@@ -1,7 +1,11 @@
-"""Sockets to nameservers, kept open between lookups and shared by threads and asyncio alike.
+"""Sockets to nameservers: a new one for each UDP query, and TCP connections that are kept between lookups.
 
-A connected UDP socket hears at once that nothing listens, and the kernel drops what comes from anyone else. A TCP
-connection takes any number of questions until the server closes it, as CoreDNS does after 10 idle seconds.
+Laws of this module:
+
+- A UDP socket is connected, used for one query, and closed: a reply counts only if it comes from the server, to a port
+  that nobody could know before the query was sent (RFC 5452 section 9.2).
+- A TCP connection takes any number of queries until the server closes it, as CoreDNS does after 10 idle seconds.
+- A child of a fork shares no connection with its parent.
 """
 
 from __future__ import annotations
@@ -18,70 +22,68 @@ SLICE = 0.04
 """Seconds after which a thread that waits looks whether the pool was closed meanwhile."""
 
 _MOST_IDLE = 2
-# After so many exchanges a socket gives way to one with another port, lest the port be learnt (RFC 5452 section 9.2).
-_MOST_EXCHANGES = 100
 
 
-class PooledSocket(socket.socket):
-    """A socket that counts its exchanges."""
+def open_udp(server: Nameserver) -> socket.socket:
+    """Return a new UDP socket, connected to a nameserver."""
+    return _opened(server, socket.SOCK_DGRAM, connect=True)
 
-    exchanges = 0
+
+def open_tcp(server: Nameserver) -> socket.socket:
+    """Return a new TCP socket, not yet connected."""
+    return _opened(server, socket.SOCK_STREAM, connect=False)
+
+
+def wait_until_writable(sock: socket.socket, seconds: float) -> bool:
+    """Wait until a connection has come about or failed; False where neither happened in time."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, select.POLLOUT)
+        return bool(poll.poll(1000 * seconds))
+    return bool(select.select((), (sock,), (), seconds)[1])  # eventlet takes `poll` away
 
 
 class SocketPool:
-    """Sockets that wait for their next use; by server and transport."""
+    """TCP connections that wait for their next use, by server."""
 
     def __init__(self) -> None:
         self._closed = False
-        self._idle: defaultdict[tuple[Nameserver, str], list[PooledSocket]] = defaultdict(list)
+        self._idle: defaultdict[Nameserver, list[socket.socket]] = defaultdict(list)
         self._pid = os.getpid()
 
-    def take(self, server: Nameserver, transport: str) -> PooledSocket | None:
-        """A socket that is connected already, if there is one that still can be used."""
+    def take(self, server: Nameserver) -> socket.socket | None:
+        """Return a connection that is open, if there is one."""
         self.check()
         if self._pid != os.getpid():
             self._forget_parent()
-        idle = self._idle[server, transport]
+        idle = self._idle[server]
         while sock := _popped(idle):
-            if transport == "udp" or not _has_something_to_read(sock):
+            if _is_quiet(sock):
                 return sock
             sock.close()  # the server has closed it; nothing else comes unasked
         return None
 
-    def open(self, server: Nameserver, transport: str) -> PooledSocket:
-        """A new socket; a UDP one is connected."""
-        family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-        sock = PooledSocket(family, socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM)
-        try:
-            if transport == "udp":
-                sock.connect(server)
-        except OSError:
-            sock.close()
-            raise
-        return sock
-
-    def keep(self, sock: PooledSocket, server: Nameserver, transport: str) -> None:
-        """Takes a socket back whose last exchange went well; any other is to be closed, lest a late reply be taken."""
-        idle = self._idle[server, transport]
-        sock.exchanges += 1
-        if self._closed or len(idle) >= _MOST_IDLE or sock.exchanges >= _MOST_EXCHANGES:
+    def keep(self, sock: socket.socket, server: Nameserver) -> None:
+        """Take a connection back whose last exchange went well; close any other, so that no late reply is taken."""
+        idle = self._idle[server]
+        if self._closed or len(idle) >= _MOST_IDLE:
             sock.close()
         else:
             idle.append(sock)
 
     def sleep(self, seconds: float) -> None:
-        """Waits; hardly longer than the pool is open."""
+        """Wait; hardly longer than the pool is open."""
         until = time.monotonic() + seconds
         while not self._closed and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, SLICE))
 
     def check(self) -> None:
-        """Raises RuntimeError once the pool is closed."""
+        """Raise RuntimeError once the pool is closed."""
         if self._closed:
             raise RuntimeError("the resolver is closed")
 
     def close(self) -> None:
-        """Closes every socket that is not in use; what is in use finds the pool closed."""
+        """Close every connection that is not in use; what is in use finds the pool closed."""
         self._closed = True
         self._close_idle()
 
@@ -92,19 +94,36 @@ class SocketPool:
                 sock.close()
 
     def _forget_parent(self) -> None:
-        # After a fork the sockets are the parent's too, so that its replies could land here.
+        # After a fork the connections are the parent's too, so that its replies could land here.
         self._close_idle()
         self._pid = os.getpid()
 
 
-def _popped(idle: list[PooledSocket]) -> PooledSocket | None:
+def _opened(server: Nameserver, kind: socket.SocketKind, *, connect: bool) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in server.host else socket.AF_INET, kind)
+    try:
+        if connect:
+            sock.connect(server)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _popped(idle: list[socket.socket]) -> socket.socket | None:
     try:
         return idle.pop() if idle else None
     except IndexError:  # another thread was faster
         return None
 
 
-def _has_something_to_read(sock: socket.socket) -> bool:
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))
+def _is_quiet(sock: socket.socket) -> bool:
+    """Return whether a connection is open and has nothing to read."""
+    sock.settimeout(0)
+    try:
+        sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

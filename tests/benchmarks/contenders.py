@@ -125,9 +125,9 @@ class CountingResolver(DnsResolver):
         super().__init__(nameserver)
         self._looked_up = threading.Semaphore(0)
 
-    def lookup(self, question: Question, timeout: float) -> Answer:
-        """Answers one question."""
-        answer = super().lookup(question, timeout)
+    def lookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:
+        """Answer one question."""
+        answer = super().lookup(question, timeout, retry=retry)
         self._looked_up.release()
         return answer
 

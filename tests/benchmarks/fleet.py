@@ -82,7 +82,7 @@ class Replica:
             return fleet.membership.answer()
 
         now = fleet.clock() + _LOOKUP
-        self._roster.on_listing(drive(self._discovery.steps(self._roster.samples), perform, ()), now)
+        self._roster.on_listing(drive(self._discovery.steps(self._roster.limits), perform, ()), now)
         return _LOOKUP + self._roster.wait(now)
 
 

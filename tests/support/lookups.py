@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from peerdisco import Answer, DiscoveryConfig, LookupFailed, Question
-from peerdisco._core.discovery import Ask, Discovery
+from peerdisco._core.discovery import Discovery, TimedQuestion
 from peerdisco._core.named_ports import NamedPortDiscovery
 from peerdisco._dns.blocking import drive
 from peerdisco.environment import StaticEnvironment
@@ -26,13 +26,13 @@ def named(service: str = "web", *, own: tuple[bytes, ...] | None = (), **options
 
 
 def answered(
-    steps: Generator[Ask, Answer, _Result], by: FakeResolver | Callable[[Question], Answer]
+    steps: Generator[TimedQuestion, Answer, _Result], by: FakeResolver | Callable[[Question], Answer]
 ) -> tuple[_Result, list[Question]]:
     """What a lookup comes to, and what it asked."""
     asked: list[Question] = []
 
-    def perform(ask: Ask) -> Answer:
-        question, _ = ask
+    def perform(timed: TimedQuestion) -> Answer:
+        question = timed.question
         asked.append(question)
         return by.lookup(question, 1.0) if isinstance(by, FakeResolver) else by(question)
 

@@ -15,12 +15,12 @@ def listed(*ips: str, own: str | None = None) -> Listing:
     """A complete answer."""
     endpoints: frozenset[Endpoint] = frozenset(map(pack_ip, ips))
     outcome = Outcome.FOUND if ips else Outcome.NXDOMAIN
-    return Listing(outcome, endpoints, None if own is None else pack_ip(own), 30, complete=True)
+    return Listing(outcome, endpoints, frozenset(() if own is None else (pack_ip(own),)), 30)
 
 
 def cut(*ips: str, size: int, samples: int = 1) -> Listing:
     """The union of so many cut answers that hold `size` Pods each."""
-    return listed(*ips)._replace(complete=False, samples=samples, sample_size=size)
+    return listed(*ips)._replace(complete=False, cut=True, samples=samples, sample_size=size)
 
 
 class Story:

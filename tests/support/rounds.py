@@ -11,6 +11,7 @@ import dns.rrset
 from peerdisco import Answer, Question
 from peerdisco._core.addresses import pack_ip
 from peerdisco._dns.lookup import Exchange, Lookup, ResolverState
+from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco.testing import FakeClock
 
@@ -23,20 +24,33 @@ FOUND = frozenset(map(pack_ip, IPS))
 Server = Callable[[Exchange], bytes]
 
 
+def needing_tcp(*servers: Nameserver) -> ServerMemory:
+    """A memory in which the answers of these servers need TCP."""
+    memory = ServerMemory()
+    for server in servers:
+        memory.set_needs_tcp(server, WEB, needed=True)
+    return memory
+
+
 class Bench:
     """A lookup of `web`, its clock, and what was sent."""
 
     def __init__(
-        self, *servers: Nameserver, timeout: float = 5.0, needs_tcp: set[tuple[Nameserver, Question]] | None = None
+        self, *servers: Nameserver, timeout: float = 5.0, memory: ServerMemory | None = None, retry: bool = True
     ) -> None:
         self.clock = FakeClock()
-        self.needs_tcp = set() if needs_tcp is None else needs_tcp
+        self.memory = memory or ServerMemory()
         self.known: dict[Question, Answer] = {}
         self.sent: list[Exchange] = []
-        means = ResolverState(
-            self.clock, lambda: 0.5, lambda: struct.pack("!H", len(self.sent)), self.needs_tcp, self.known
+        state = ResolverState(
+            self.clock,
+            random=lambda: 0.5,
+            new_id=lambda: struct.pack("!H", len(self.sent)),
+            follows=lambda _, alias: not alias.endswith(".foreign."),
+            memory=self.memory,
+            known=self.known,
         )
-        self.lookup = Lookup(WEB, servers or (FIRST, SECOND), timeout, means)
+        self.lookup = Lookup(WEB, servers or (FIRST, SECOND), timeout, state, retry=retry)
 
     def round(self, *replies: Server) -> Answer:
         """Goes through one round, with a reply, or an OSError, to each exchange."""

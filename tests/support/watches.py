@@ -29,7 +29,7 @@ class Story:
         for _ in range(times):
             self.clock.advance(1)
             try:
-                self.watch.on_listing(run_lookup(self.watch._lookup))
+                self.watch.on_listing(run_lookup(self.watch._lookup.begin()))
             except PeerDiscoError as error:
                 self.watch.on_failure(error)
         return self.watch.roster.peers

@@ -55,15 +55,12 @@ def is_service(name: str) -> bool:
 
 
 def leaves_cluster(name: str, alias: str) -> bool:
-    """Return whether a name of a Service, or one below it, lies in a cluster domain that its alias does not lie in."""
-    chain = name.split(".")
-    if chain[0].startswith("_"):  # `_port._protocol` before the Service's name
-        chain = chain[2:]
-    above = chain[2:]
-    if "svc" not in above:
-        return False
-    domain = ".".join(above[above.index("svc") + 1 :])
-    return bool(domain) and not f".{alias.lower().removesuffix('.')}.".endswith(f".{domain}")
+    """Return whether an alias leaves the cluster domain that a Service's name, or one below it, lies in.
+
+    The domain is what follows the last label `svc`, since a search domain behind a full name repeats that label.
+    """
+    *before, domain = name.split(".svc.")
+    return ".".join(before).count(".") >= 1 and not f".{alias.lower().removesuffix('.')}.".endswith(f".{domain}")
 
 
 def port_name(key: str, text: str) -> str:

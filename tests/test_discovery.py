@@ -265,6 +265,8 @@ def test_a_foreign_alias(family: str) -> None:
         ("db.example.com.", "db.cloud.example.net.", False),
         ("tasks.web.", "other.", False),
         ("web.ns.svc.clusterset.local.", "web.ns.svc.cluster.local.", True),
+        ("web.ns.svc.default.svc.cluster.local.", "web.ns.svc.cluster.local.", False),
+        ("svc.svc.svc.cluster.local.", "svc.example.com.", True),
     ],
 )
 def test_which_alias_is_foreign(service: str, alias: str, foreign: bool) -> None:

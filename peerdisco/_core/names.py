@@ -59,8 +59,10 @@ def leaves_cluster(name: str, alias: str) -> bool:
 
     The domain is what follows the last label `svc`, since a search domain behind a full name repeats that label.
     """
-    *before, domain = name.split(".svc.")
-    return ".".join(before).count(".") >= 1 and not f".{alias.lower().removesuffix('.')}.".endswith(f".{domain}")
+    chain = name.split(".")
+    last = max((place for place, label in enumerate(chain) if label == "svc"), default=0)
+    domain = ".".join(chain[last + 1 :])
+    return last >= 2 and bool(domain) and not f".{alias.lower().removesuffix('.')}.".endswith(f".{domain}")
 
 
 def port_name(key: str, text: str) -> str:

@@ -99,17 +99,43 @@ class Networks:
 
     def __init__(self, cidrs: Sequence[str] | None = None) -> None:
         self._networks = None if cidrs is None else tuple(map(ip_network, cidrs))
+        self._columns = [(network.max_prefixlen // 8, _columns(network)) for network in self._networks or ()]
+        self._inside: frozenset[bytes] = frozenset()
 
     def outside(self, addresses: frozenset[bytes]) -> frozenset[bytes]:
-        """Those that may not be a peer's."""
-        if self._networks is not None:
-            return frozenset(ip for ip in addresses if not _within(ip, self._networks))
+        """Return those that may not be a peer's."""
         joined = b"".join(addresses)
         size = len(next(iter(addresses), b"0000"))
-        # One look at all first bytes together clears an ordinary list, which has one family.
-        if len(joined) == size * len(addresses) and not joined[::size].translate(None, _HARMLESS[size]):
-            return frozenset()
-        return frozenset(filter(_no_unicast, addresses))
+        # An ordinary list has one family, and one look at each byte of all its addresses together clears it.
+        if len(joined) == size * len(addresses):
+            if self._networks is None:
+                if not joined[::size].translate(None, _HARMLESS[size]):
+                    return frozenset()
+            elif any(size == of and _fits(joined, size, columns) for of, columns in self._columns):
+                return frozenset()
+        return self._judged(addresses)
+
+    def _judged(self, addresses: frozenset[bytes]) -> frozenset[bytes]:
+        """Judge each address by itself; those that were inside before are not judged again."""
+        if self._networks is None:
+            return frozenset(filter(_no_unicast, addresses))
+        networks = self._networks
+        outside = frozenset(ip for ip in addresses - self._inside if not _within(ip, networks))
+        self._inside = addresses - outside
+        return outside
+
+
+def _columns(network: IPv4Network | IPv6Network) -> list[bytes]:
+    """Return, for each byte of an address that a network fixes, the values that it may have."""
+    columns = []
+    for place in range((network.prefixlen + 7) // 8):
+        first, free = network.network_address.packed[place], max(0, 8 * (place + 1) - network.prefixlen)
+        columns.append(bytes(range(first, first + (1 << free))))
+    return columns
+
+
+def _fits(joined: bytes, size: int, columns: Sequence[bytes]) -> bool:
+    return not any(joined[place::size].translate(None, values) for place, values in enumerate(columns))
 
 
 def _within(packed: bytes, networks: Iterable[IPv4Network | IPv6Network]) -> bool:

@@ -83,14 +83,30 @@ class Discovery:
         self._own_ips = None if given is None else frozenset(given).union(*map(mapped, given))
         self._own_sizes = set(map(len, given or ()))
         self._first: RecordType | None = _family_of(given[0]) if given else None
-        # A complete answer in which this Pod was found leaves nothing to find out when it comes again.
-        self._settled: frozenset[bytes] | None = None
-        self._last = PENDING
+        self._opening = self._opening_question()
+        # A complete answer that left nothing to find out, and what it came to. In one piece, for other threads.
+        self._settled: tuple[frozenset[bytes] | None, Listing] = None, PENDING
         self._no_cluster_ips: frozenset[bytes] = frozenset()
         self._silences = 0
         self._lookups_until_witness = 0
 
-    def steps(self, limits: Limits = UNLIMITED, now: float = 0.0) -> Steps:  # noqa: ARG002 - `now` is for named ports
+    def _ordinary(self, answer: Answer) -> Listing | None:
+        """Return what the answer to the opening question comes to where it needs no further question; else None."""
+        settled, listing = self._settled
+        if answer.addresses is settled and answer.complete:
+            return listing if answer.ttl == listing.ttl else listing._replace(ttl=answer.ttl)
+        if not answer.complete or not answer.addresses or answer.canonical or self.config.family == "both":
+            return None
+        own, outside = self._sorted_out(answer.addresses)
+        if not own and self._may_be_cluster_ip(answer.addresses):
+            return None
+        return self._listing(SampledAnswer(answer, 1, 0), own, outside)
+
+    def steps(
+        self,
+        limits: Limits = UNLIMITED,
+        now: float = 0.0,  # noqa: ARG002 - named ports need it
+    ) -> Steps:
         """Look the Service up once.
 
         Args:
@@ -101,49 +117,69 @@ class Discovery:
             LookupFailed: DNS could not say.
             NotHeadlessError: The Service has a ClusterIP.
         """
-        answer, samples, size = yield from self.find(self.service, limits.samples)
-        listed = answer.addresses
-        if answer.complete and listed is self._settled:
-            return self._last if answer.ttl == self._last.ttl else self._last._replace(ttl=answer.ttl)
-        outside = self.config.networks.outside(listed)
-        own = self._own_among(listed - outside if outside else listed)
+        begun = yield TimedQuestion(self._opening)
+        if listing := self._ordinary(begun):
+            return listing
+        found = yield from self.find(self.service, limits.samples, begun=begun)
+        own, outside = self._sorted_out(found.answer.addresses)
         if not own:
-            yield from self._check_headless(answer)
-        listing = Listing(
+            yield from self._check_headless(found.answer)
+        return self._listing(found, own, outside)
+
+    def _listing(self, found: SampledAnswer, own: frozenset[bytes], outside: frozenset[bytes]) -> Listing:
+        answer, samples, size = found
+        listed = answer.addresses
+        if answer.complete:
+            listing = Listing(answer.outcome, listed.difference(own, outside), own, answer.ttl, outside=outside)
+            if self._is_foreign(answer):
+                listing = listing._replace(foreign_alias=answer.canonical)
+            elif own:
+                self._settled = listed, listing
+            return listing
+        return Listing(
             answer.outcome,
             listed.difference(own, outside),
             own,
             answer.ttl,
-            answer.complete,
-            cut=not answer.complete,
+            complete=False,
+            cut=True,
             samples=samples,
-            sample_size=0 if answer.complete else _share_inside(size, listed, outside),
+            sample_size=_share_inside(size, listed, outside),
             outside=outside,
-            foreign_alias=answer.canonical if self._is_foreign(answer) else "",
         )
-        if own and answer.complete:
-            self._last, self._settled = listing, listed
-        return listing
 
-    def find(self, name: str, samples: int = 1, *, share: float = 1.0) -> Sampling:
+    def _sorted_out(self, listed: frozenset[bytes]) -> tuple[frozenset[bytes], frozenset[bytes]]:
+        """Return this Pod's addresses, and those that may not be a peer's."""
+        outside = self.config.networks.outside(listed)
+        return self._own_among(listed - outside if outside else listed), outside
+
+    def find(self, name: str, samples: int = 1, *, share: float = 1.0, begun: Answer | None = None) -> Sampling:
         """Look up the addresses of one name, in the families that are wanted."""
-        family = self.config.family
-        if family == "auto":
-            preferred: RecordType = self._first or "A"
-            first = yield from self._sampled(Question(name, preferred), samples, share)
-            if first.answer.outcome is not Outcome.NODATA:
+        opening = self._opening.rtype
+        first = yield from self._sampled(Question(name, opening), samples, share, begun)
+        match self.config.family:
+            case "auto" if first.answer.outcome is Outcome.NODATA:
+                other: RecordType = "AAAA" if opening == "A" else "A"
+                second = yield from self._sampled(Question(name, other), samples, share)
+                return second if second.answer.addresses else first
+            case "both":
+                return _together(first, (yield from self._sampled(Question(name, "AAAA"), samples, share)))
+            case _:
                 return first
-            second = yield from self._sampled(Question(name, "AAAA" if preferred == "A" else "A"), samples, share)
-            return second if second.answer.addresses else first
-        if family != "both":
-            return (yield from self._sampled(Question(name, "A" if family == "ipv4" else "AAAA"), samples, share))
-        first = yield from self._sampled(Question(name, "A"), samples, share)
-        return _together(first, (yield from self._sampled(Question(name, "AAAA"), samples, share)))
 
-    def _sampled(self, question: Question, samples: int, share: float) -> Sampling:
+    def _opening_question(self) -> Question:
+        match self.config.family:
+            case "auto":
+                return Question(self.service, self._first or "A")
+            case "ipv6":
+                return Question(self.service, "AAAA")
+            case _:
+                return Question(self.service, "A")
+
+    def _sampled(self, question: Question, samples: int, share: float, begun: Answer | None = None) -> Sampling:
         """Ask, and ask again while no answer holds everything."""
         timed = TimedQuestion(question, share)
-        answer = yield timed
+        answer = begun or (yield timed)
         if self._is_foreign(answer):
             return SampledAnswer(Answer(Outcome.NXDOMAIN, ttl=answer.ttl, canonical=answer.canonical), 1, 0)
         size = len(answer.addresses)
@@ -172,6 +208,7 @@ class Discovery:
                 own |= self._environment.local_among(frozenset(ip for ip in addresses if len(ip) in unknown))
         if own and self._first is None:
             self._first = _family_of(min(own, key=len))
+            self._opening = self._opening_question()
         return own
 
     def _is_foreign(self, answer: Answer) -> bool:

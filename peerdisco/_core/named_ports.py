@@ -65,6 +65,10 @@ class NamedPortDiscovery(Discovery):
         ]
         self._targets: Mapping[str, _Target] = {}
 
+    def _ordinary(self, answer: Answer) -> Listing | None:  # noqa: ARG002 - whatever it is, SRV is to be asked
+        """Return None: addresses alone are never enough."""
+        return None
+
     def steps(self, limits: Limits = UNLIMITED, now: float = 0.0) -> Steps:
         """Look the Service up once, as `Discovery.steps`."""
         listing = yield from super().steps(limits, now)

@@ -83,10 +83,10 @@ def exchange(pool: SocketPool, wanted: Exchange) -> bytes:
 
 
 def _over_udp(server: Nameserver, message: bytes, deadline: float, pool: SocketPool) -> bytes:
-    room = query.udp_room(message)
+    room = query.udp_room(message) + 1
     with open_udp(server) as sock:
         sock.send(message)
-        while not query.fits(message, reply := _receive(sock, room + 1, deadline, pool)):
+        while not query.fits(message, reply := _receive(sock, room, deadline, pool)):
             continue
     return reply
 

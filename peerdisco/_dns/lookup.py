@@ -94,6 +94,8 @@ class Lookup:
         # Every server gets its turn in time, and a slow one more of it in each round.
         self._patience = timeout / max(5, len(servers) + 2)
         self._attempts: list[Attempt] = []
+        # A reply that is still to be looked at along the general way.
+        self._begun: tuple[Exchange, bytes] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -108,7 +110,20 @@ class Lookup:
         Raises:
             LookupFailed: No server answered.
         """
-        for server in self._state.memory.in_order(self._servers, self._state.clock()):
+        servers = self._state.memory.in_order(self._servers, self._state.clock())
+        # The ordinary case: the first server's first reply is the answer. Anything else goes on from where it stands.
+        exchange = self._query(servers[0], self._question)
+        try:
+            reply = yield exchange
+        except OSError as error:
+            self._on_error(exchange, self._question, error)
+            servers = servers[1:]
+        else:
+            said = self._ordinary(exchange, reply)
+            if said is not None:
+                return said
+            self._begun = exchange, reply
+        for server in servers:
             answer = yield from self._follow(server)
             if answer is not None:
                 return answer
@@ -148,80 +163,117 @@ class Lookup:
         self._failed(server, "", "malformed", f"gave {MAX_ALIASES} aliases in a row")
         return None
 
+    def _ordinary(self, exchange: Exchange, reply: bytes) -> Answer | None:
+        """Return the answer that a reply holds, where it holds one and nothing is left to ask; else None."""
+        if exchange.transport == "udp" and query.is_cut(exchange.message, reply):
+            return None
+        try:
+            said = self._read(exchange, self._question, reply)
+        except NoAnswer:
+            return None
+        return said if isinstance(said, Answer) else None
+
     def _ask(self, server: Nameserver, question: Question) -> Generator[Exchange, bytes, Answer | Alias | None]:
         """Ask one server, and ask it again without EDNS where it refuses that; None where it gave no answer."""
-        state = self._state
-        edns = state.memory.takes_edns(server, state.clock())
         try:
-            return (yield from self._ask_once(server, question, edns=edns))
+            return (yield from self._ask_once(server, question))
         except NoEdns:
             said = yield from self._ask_once(server, question, edns=False)
             if said is not None:
-                state.memory.on_plain_answer(server, state.clock())
+                self._state.memory.on_plain_answer(server, self._state.clock())
             return said
 
     def _ask_once(
-        self, server: Nameserver, question: Question, *, edns: bool
+        self, server: Nameserver, question: Question, *, edns: bool = True
     ) -> Generator[Exchange, bytes, Answer | Alias | None]:
         """Send one query, over TCP as well where the reply was cut; None where it gave no answer.
 
         Raises:
             NoEdns: The server refuses a query with EDNS.
         """
-        state, memory = self._state, self._state.memory
-        asked = state.new_id() + query.encode(question, edns=edns)[2:]
-        transport = "tcp" if memory.needs_tcp(server, question) else "udp"
         was_cut = False
+        if self._begun is None:
+            exchange, begun = self._query(server, question, edns=edns), None
+        else:
+            (exchange, begun), self._begun = self._begun, None
         try:
-            reply = yield self._exchange(server, transport, asked)
-            memory.on_reply(server)
-            if transport == "udp" and query.is_cut(asked, reply):
-                was_cut, transport = True, "tcp"
-                reply = yield self._exchange(server, transport, asked)
-            known = state.known.get(question)
-            said = read(asked, reply, question, known)
-            if isinstance(said, Alias) and not query.is_name(said.name):
-                problem = f"points to {said.name!r}, which is no host's name"
-                raise NoAnswer("malformed", problem)  # noqa: TRY301 - like any other reply that is of no use
+            reply = (yield exchange) if begun is None else begun
+            if exchange.transport == "udp" and query.is_cut(exchange.message, reply):
+                self._state.memory.on_reply(server)
+                was_cut, exchange = True, exchange._replace(transport="tcp", timeout=self._time_for_one(self._state.clock()))
+                reply = yield exchange
+            return self._read(exchange, question, reply, was_cut=was_cut)
         except NoEdns:
             raise
         except (OSError, NoAnswer) as error:
-            memory.set_needs_tcp(server, question, needed=False)
-            reason, detail = _diagnosis(error)
-            if isinstance(error, OSError):
-                if was_cut:
-                    reason = "truncated"
-                elif isinstance(error, (TimeoutError, ConnectionRefusedError)) or error.errno in _UNREACHABLE:
-                    memory.on_silence(server, state.clock())
-            self._failed(server, transport, reason, detail)
+            self._on_error(exchange, question, error, was_cut=was_cut)
             return None
-        if isinstance(said, Answer) and (was_cut or said is not known):
-            needed = transport == "tcp" and not fits_udp(asked, reply, said)
-            memory.set_needs_tcp(server, question, needed=needed)
-            self._remember(question, said)
+
+    def _query(self, server: Nameserver, question: Question, *, edns: bool = True) -> Exchange:
+        """Return the exchange that puts a question to a server, as far as the server is known.
+
+        Raises:
+            LookupFailed: No time is left.
+        """
+        state, memory = self._state, self._state.memory
+        now = state.clock()
+        edns = edns and memory.takes_edns(server, now)
+        asked = state.new_id() + query.encode(question, edns=edns)[2:]
+        transport = "tcp" if memory.needs_tcp(server, question) else "udp"
+        return Exchange(server, transport, asked, self._time_for_one(now))
+
+    def _time_for_one(self, now: float) -> float:
+        """Return the seconds that one exchange may take.
+
+        Raises:
+            LookupFailed: No time is left.
+        """
+        left = self._deadline - now
+        if left <= 0:
+            raise self._failure()
+        return min(self._patience, left)
+
+    def _read(self, exchange: Exchange, question: Question, reply: bytes, *, was_cut: bool = False) -> Answer | Alias:
+        """Read a reply, and remember what saves the next lookup time.
+
+        Raises:
+            NoAnswer: It answers nothing.
+        """
+        server, transport, asked, _ = exchange
+        state, memory = self._state, self._state.memory
+        memory.on_reply(server)
+        known = state.known.get(question)
+        said = read(asked, reply, question, known)
+        if said is known and not was_cut:
+            return known
+        if isinstance(said, Alias):
+            if not query.is_name(said.name):
+                raise NoAnswer("malformed", f"points to {said.name!r}, which is no host's name")
+            return said
+        needed = transport == "tcp" and not fits_udp(asked, reply, said)
+        memory.set_needs_tcp(server, question, needed=needed)
+        if said.addresses and not said.canonical:
+            if question not in state.known and len(state.known) >= _MOST_KNOWN:
+                state.known.clear()
+            state.known[question] = said
         return said
+
+    def _on_error(
+        self, exchange: Exchange, question: Question, error: OSError | NoAnswer, *, was_cut: bool = False
+    ) -> None:
+        """Note an attempt that brought no answer."""
+        server, transport, _, _ = exchange
+        self._state.memory.set_needs_tcp(server, question, needed=False)
+        reason, detail = _diagnosis(error)
+        if isinstance(error, OSError):
+            if was_cut:
+                reason = "truncated"
+            elif isinstance(error, (TimeoutError, ConnectionRefusedError)) or error.errno in _UNREACHABLE:
+                self._state.memory.on_silence(server, self._state.clock())
+        self._failed(server, transport, reason, detail)
 
     def _failed(self, server: Nameserver, transport: str, reason: Reason, detail: str) -> None:
         self._attempts.append(Attempt(str(server), transport, reason, detail))
-
-    def _exchange(self, server: Nameserver, transport: str, asked: bytes) -> Exchange:
-        """Return an exchange that waits no longer than there is time.
-
-        Raises:
-            LookupFailed: There is none left.
-        """
-        left = self._deadline - self._state.clock()
-        if left <= 0:
-            raise self._failure()
-        return Exchange(server, transport, asked, min(self._patience, left))
-
-    def _remember(self, question: Question, answer: Answer) -> None:
-        """Keep a plain list of addresses; all are forgotten once there are too many."""
-        known = self._state.known
-        if answer.addresses and not answer.canonical:
-            if question not in known and len(known) >= _MOST_KNOWN:
-                known.clear()
-            known[question] = answer
 
 
 def _diagnosis(error: OSError | NoAnswer) -> tuple[Reason, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from logging import DEBUG
 from typing import Any, Literal
 
 from peerdisco._core.conditions import ConditionLog, conditions_of, log
 from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
-from peerdisco._core.listing import UNLIMITED, Limits, Listing
+from peerdisco._core.listing import PENDING, UNLIMITED, Limits, Listing
 from peerdisco._core.named_ports import NamedPortDiscovery
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
 from peerdisco.clock import SYSTEM_CLOCK, Clock
@@ -17,14 +18,21 @@ from peerdisco.errors import Attempt, ConfigError, LookupFailed
 from peerdisco.peers import PackedPeers, PeerSet
 from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, default_resolver, environment_of
 
-# Services whose last one-shot lookup had a condition that was logged, so that it is logged once.
-_MOST_ONE_SHOTS = 1000
-_one_shots: dict[str, ConditionLog] = {}
+# What one-shot calls asked with, by the config's id and kept with it; and Services whose last one-shot lookup had a
+# condition that was logged, so that it is logged once.
+_MOST_ONE_SHOTS = 256
+_one_shots: dict[int, tuple[tuple[object, ...], ServiceLookup]] = {}
+_conditions: dict[str, ConditionLog] = {}
 _ADDRESS_SIZES = {"A": 4, "AAAA": 16}
 
 
-class ServiceLookup:
-    """A Service, the resolver that is asked about it, and the time that a lookup may take.
+def one_shot(
+    service: str | DiscoveryConfig,
+    resolver: Resolver | AsyncResolver | None,
+    options: Options,
+    method: Literal["lookup", "alookup"],
+) -> ServiceLookup:
+    """Return what a one-shot call asks with: what a config implies is built once, and leaves no descriptor open.
 
     Args:
         service: the Service, or the whole config.
@@ -35,30 +43,58 @@ class ServiceLookup:
     Raises:
         ConfigError: An option or the resolver is invalid, or the namespace can't be determined.
     """
+    config = DiscoveryConfig.of(service, options)
+    if resolver is not None or default_resolver.get() is not None:
+        return ServiceLookup(config, resolver, method)
+    depends_on = HOST_ENVIRONMENT.fingerprint(config)
+    kept = _one_shots.get(id(config))
+    if kept is not None and kept[1].config is config and kept[0] == depends_on:
+        return kept[1]
+    lookup = ServiceLookup(config, None, method, keep_connections=False)
+    if len(_one_shots) >= _MOST_ONE_SHOTS:
+        _one_shots.clear()
+    _one_shots[id(config)] = depends_on, lookup
+    return lookup
+
+
+class ServiceLookup:
+    """A Service, the resolver that is asked about it, and the time that a lookup may take.
+
+    Args:
+        config: the options.
+        resolver: the resolver to ask; None for the default.
+        method: what the resolver must have.
+        keep_connections: whether a resolver of our own keeps TCP connections between lookups.
+
+    Raises:
+        ConfigError: The resolver is invalid, or the namespace can't be determined.
+    """
 
     def __init__(
         self,
-        service: str | DiscoveryConfig,
+        config: DiscoveryConfig,
         resolver: Resolver | AsyncResolver | None,
-        options: Options,
         method: Literal["lookup", "alookup"],
+        *,
+        keep_connections: bool = True,
     ) -> None:
-        self.config = DiscoveryConfig.of(service, options)
+        self.config = config
         self._own_resolver: DnsResolver | None = None
-        chosen = resolver if resolver is not None else default_resolver.get()
+        chosen: Any = resolver if resolver is not None else default_resolver.get()
         if chosen is None:
-            chosen = self._own_resolver = DnsResolver(self.config.servers, resolv_conf=self.config.resolv_conf)
-        ask = getattr(chosen, method, None)
-        if ask is None:
+            chosen = self._own_resolver = DnsResolver(
+                config.servers, resolv_conf=config.resolv_conf, keep_connections=keep_connections
+            )
+        if getattr(chosen, method, None) is None:
             raise ConfigError("resolver", chosen, f"has no method `{method}`")
         self.resolver = chosen
-        self.ask: Callable[..., Any] = ask
         # Our own resolver, and no subclass with a method of its own: it retries, and can be trusted.
-        self.retries = getattr(type(chosen), method, None) is getattr(DnsResolver, method)
-        kind = NamedPortDiscovery if isinstance(self.config.port, str) else Discovery
-        self.discovery = kind(self.config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))
+        self.retries = getattr(type(chosen), method) is getattr(DnsResolver, method)
+        kind = NamedPortDiscovery if isinstance(config.port, str) else Discovery
+        self.discovery = kind(config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))
         self.service = self.discovery.service
         self.clock: Clock = getattr(chosen, "clock", SYSTEM_CLOCK)
+        self._packed = PackedPeers(PENDING.endpoints, config.port_number)
 
     def begin(self, limits: Limits = UNLIMITED) -> LookupRun:
         """Begin a lookup: its time runs from now."""
@@ -66,24 +102,23 @@ class ServiceLookup:
 
     def peers(self, listing: Listing) -> PeerSet:
         """Return what a one-shot lookup came to."""
-        conditions = conditions_of(listing)
-        if conditions or self.service in _one_shots:
-            self._log(conditions)
-        log.debug("%s: %s, %d peers", self.service, listing.outcome, len(listing.endpoints))
-        return PeerSet(
-            self.service,
-            PackedPeers(listing.endpoints, self.config.port_number),
-            listing,
-            looked_up=self.clock(),
-            clock=self.clock,
-        )
+        if listing.outcome is not Outcome.FOUND or not listing.complete or listing.outside or _conditions:
+            self._log(conditions_of(listing))
+        if log.isEnabledFor(DEBUG):
+            log.debug("%s: %s, %d peers", self.service, listing.outcome, len(listing.endpoints))
+        packed = self._packed
+        if packed.endpoints is not listing.endpoints:
+            packed = self._packed = PackedPeers(listing.endpoints, self.config.port_number)
+        return PeerSet(self.service, packed, listing, looked_up=self.clock(), clock=self.clock)
 
     def _log(self, conditions: dict[str, str]) -> None:
-        if len(_one_shots) >= _MOST_ONE_SHOTS:
-            _one_shots.clear()
-        known = _one_shots.setdefault(self.service, ConditionLog(self.service))
+        if not conditions and self.service not in _conditions:
+            return
+        if len(_conditions) >= _MOST_ONE_SHOTS:
+            _conditions.clear()
+        known = _conditions.setdefault(self.service, ConditionLog(self.service))
         if not conditions:
-            _one_shots.pop(self.service, None)
+            _conditions.pop(self.service, None)
         known.update(conditions)
 
     def close(self) -> None:
@@ -115,7 +150,7 @@ class LookupRun:
             LookupFailed: It got no answer, or no time is left.
         """
         try:
-            return self._checked(timed.question, self._ask(timed))
+            return self._checked(timed.question, self._ask(timed, self._lookup.resolver.lookup))
         except LookupFailed as error:
             self.questions += max(0, len(error.attempts) - 1)
             raise
@@ -123,20 +158,20 @@ class LookupRun:
     async def aask(self, timed: TimedQuestion) -> Answer:
         """Put a question to an async resolver, as `ask` does."""
         try:
-            answer: Awaitable[Any] = self._ask(timed)
+            answer: Awaitable[Any] = self._ask(timed, self._lookup.resolver.alookup)
             return self._checked(timed.question, await answer)
         except LookupFailed as error:
             self.questions += max(0, len(error.attempts) - 1)
             raise
 
-    def _ask(self, timed: TimedQuestion) -> Any:
+    def _ask(self, timed: TimedQuestion, ask: Callable[..., Any]) -> Any:
         left = self._deadline - self._clock()
         if left <= 0:
             raise LookupFailed(timed.question, "timeout")
         self.questions += 1
         if timed.retry or not self._lookup.retries:
-            return self._lookup.ask(timed.question, left * timed.share)
-        return self._lookup.ask(timed.question, left * timed.share, retry=False)
+            return ask(timed.question, left * timed.share)
+        return ask(timed.question, left * timed.share, retry=False)
 
     def _checked(self, question: Question, answer: Any) -> Answer:
         """Return what a resolver gave.

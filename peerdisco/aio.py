@@ -13,7 +13,7 @@ from typing import Self, Unpack
 from peerdisco._core.listing import Listing
 from peerdisco._core.watcher import Callback, ChangeCursor, WatcherState, check_wait
 from peerdisco._dns.asynchronous import drive
-from peerdisco._service import LookupRun, ServiceLookup
+from peerdisco._service import LookupRun, ServiceLookup, one_shot
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.errors import LookupFailed
 from peerdisco.peers import Change, PeerSet, Status
@@ -27,11 +27,8 @@ async def adiscover_peers(
 
     The twin of `peerdisco.discover_peers`: same arguments, same result, same errors.
     """
-    lookup = ServiceLookup(service, resolver, options, "alookup")
-    try:
-        return lookup.peers(await run_lookup(lookup.begin()))
-    finally:
-        lookup.close()
+    lookup = one_shot(service, resolver, options, "alookup")
+    return lookup.peers(await run_lookup(lookup.begin()))
 
 
 async def run_lookup(run: LookupRun) -> Listing:
@@ -62,7 +59,7 @@ class AsyncPeerWatcher:
     def __init__(
         self, service: str | DiscoveryConfig, *, resolver: AsyncResolver | None = None, **options: Unpack[Options]
     ) -> None:
-        self._runner = _PollTask(ServiceLookup(service, resolver, options, "alookup"))
+        self._runner = _PollTask(ServiceLookup(DiscoveryConfig.of(service, options), resolver, "alookup"))
         self._watch = self._runner.watch
         weakref.finalize(self, self._runner.forget).atexit = False
 

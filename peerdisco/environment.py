@@ -92,6 +92,20 @@ class HostEnvironment:
             raise ConfigError("resolv_conf", path, f"can't be read: {error.strerror}") from error
         return kept[1]
 
+    def fingerprint(self, config: DiscoveryConfig) -> tuple[object, ...]:
+        """Return what a Service's name and this Pod's addresses are made from, so that a change is noticed."""
+        found: tuple[object, ...] = ()
+        if names.needs_domain(config.service) and not (config.namespace and config.cluster_domain):
+            path = self._resolv_conf or config.resolv_conf
+            try:
+                version: object = resolv_conf.version_of(path)
+            except (OSError, ConfigError):
+                version = None
+            found = self._environ.get("POD_NAMESPACE"), path, version
+        if config.own_ips is None:
+            found += self._environ.get("POD_IPS"), self._environ.get("POD_IP")
+        return found
+
     def reading(self, resolv_conf: str) -> HostEnvironment:
         """The same environment with another resolv.conf, whatever the config says."""
         other = copy.copy(self)

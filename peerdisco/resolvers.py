@@ -17,7 +17,7 @@ from peerdisco._dns import blocking
 from peerdisco._dns.lookup import Lookup, ResolverState
 from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import SocketPool
+from peerdisco._dns.sockets import MOST_IDLE, SocketPool
 from peerdisco.answers import Answer, Question
 from peerdisco.config import DEFAULT_RESOLV_CONF, parse_nameservers
 from peerdisco.environment import HOST_ENVIRONMENT, Environment, HostEnvironment, StaticEnvironment
@@ -77,6 +77,7 @@ class DnsResolver:
         nameservers: `"10.96.0.10"`, `"127.0.0.1:5353"`, `"[::1]:53"`, one or several. Default: from resolv.conf.
         resolv_conf: path of resolv.conf(5); read again when it changes. Default: `/etc/resolv.conf`. Where it is given,
             names are made by its search list, too.
+        keep_connections: False closes each TCP connection after its answer, so that no descriptor stays open.
         machine: whose files are read.
         clock: monotonic seconds.
         rng: makes a number from 0 to 1.
@@ -90,6 +91,7 @@ class DnsResolver:
         nameservers: str | Iterable[str] | Iterable[Nameserver] | None = None,
         *,
         resolv_conf: str | os.PathLike[str] | None = None,
+        keep_connections: bool = True,
         machine: HostEnvironment = HOST_ENVIRONMENT,
         clock: Callable[[], float] = time.monotonic,
         rng: Callable[[], float] = random.random,
@@ -100,7 +102,7 @@ class DnsResolver:
         # Another clock has other times, so what was learnt by it is of no use to the rest of the process.
         memory = _memory if clock is time.monotonic else ServerMemory()
         self._state = ResolverState(clock, rng, _new_id, _follows, memory, {})
-        self._pool = SocketPool()
+        self._pool = SocketPool(MOST_IDLE if keep_connections else 0)
         if self._given is None:
             self._read_nameservers()
 

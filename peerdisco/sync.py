@@ -14,7 +14,7 @@ from typing import Self, Unpack
 from peerdisco._core.listing import Listing
 from peerdisco._core.watcher import Callback, ChangeCursor, WatcherState, check_wait
 from peerdisco._dns.blocking import drive
-from peerdisco._service import LookupRun, ServiceLookup
+from peerdisco._service import LookupRun, ServiceLookup, one_shot
 from peerdisco.clock import WakeEvent
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.errors import LookupFailed
@@ -44,11 +44,8 @@ def discover_peers(
         LookupFailed: DNS could not say within `timeout` seconds.
         NotHeadlessError: the Service has a ClusterIP.
     """
-    lookup = ServiceLookup(service, resolver, options, "lookup")
-    try:
-        return lookup.peers(run_lookup(lookup.begin()))
-    finally:
-        lookup.close()
+    lookup = one_shot(service, resolver, options, "lookup")
+    return lookup.peers(run_lookup(lookup.begin()))
 
 
 def run_lookup(run: LookupRun) -> Listing:
@@ -79,7 +76,7 @@ class PeerWatcher:
     def __init__(
         self, service: str | DiscoveryConfig, *, resolver: Resolver | None = None, **options: Unpack[Options]
     ) -> None:
-        self._runner = _PollThread(ServiceLookup(service, resolver, options, "lookup"))
+        self._runner = _PollThread(ServiceLookup(DiscoveryConfig.of(service, options), resolver, "lookup"))
         self._watch = self._runner.watch
         self._stop = weakref.finalize(self, self._runner.stop)
 

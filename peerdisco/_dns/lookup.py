@@ -200,7 +200,10 @@ class Lookup:
             reply = (yield exchange) if begun is None else begun
             if exchange.transport == "udp" and query.is_cut(exchange.message, reply):
                 self._state.memory.on_reply(server)
-                was_cut, exchange = True, exchange._replace(transport="tcp", timeout=self._time_for_one(self._state.clock()))
+                was_cut, exchange = (
+                    True,
+                    exchange._replace(transport="tcp", timeout=self._time_for_one(self._state.clock())),
+                )
                 reply = yield exchange
             return self._read(exchange, question, reply, was_cut=was_cut)
         except NoEdns:

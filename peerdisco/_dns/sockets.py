@@ -21,7 +21,8 @@ from peerdisco._dns.nameserver import Nameserver
 SLICE = 0.04
 """Seconds after which a thread that waits looks whether the pool was closed meanwhile."""
 
-_MOST_IDLE = 2
+MOST_IDLE = 2
+"""Connections to one nameserver that are kept."""
 
 
 def open_udp(server: Nameserver) -> socket.socket:
@@ -44,9 +45,14 @@ def wait_until_writable(sock: socket.socket, seconds: float) -> bool:
 
 
 class SocketPool:
-    """TCP connections that wait for their next use, by server."""
+    """TCP connections that wait for their next use, by server.
 
-    def __init__(self) -> None:
+    Args:
+        most_idle: how many to keep for each server.
+    """
+
+    def __init__(self, most_idle: int = MOST_IDLE) -> None:
+        self._most_idle = most_idle
         self._closed = False
         self._idle: defaultdict[Nameserver, list[socket.socket]] = defaultdict(list)
         self._pid = os.getpid()
@@ -66,7 +72,7 @@ class SocketPool:
     def keep(self, sock: socket.socket, server: Nameserver) -> None:
         """Take a connection back whose last exchange went well; close any other, so that no late reply is taken."""
         idle = self._idle[server]
-        if self._closed or len(idle) >= _MOST_IDLE:
+        if self._closed or len(idle) >= self._most_idle:
             sock.close()
         else:
             idle.append(sock)

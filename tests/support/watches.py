@@ -4,7 +4,7 @@ from typing import Unpack
 
 import pytest
 
-from peerdisco import PeerDiscoError, PeerSet, PeersNotReady
+from peerdisco import DiscoveryConfig, PeerDiscoError, PeerSet, PeersNotReady
 from peerdisco._core.watcher import WatcherState
 from peerdisco._service import ServiceLookup
 from peerdisco.config import Options
@@ -21,7 +21,9 @@ class Story:
     def __init__(self, *pods: str, **options: Unpack[Options]) -> None:
         self.clock = FakeClock()
         self.fake = FakeResolver({"svc": pods}, own=OWN, clock=self.clock)
-        self.watch = WatcherState(ServiceLookup("svc", self.fake, options, "lookup"), random=lambda: 0.5)
+        self.watch = WatcherState(
+            ServiceLookup(DiscoveryConfig("svc", **options), self.fake, "lookup"), random=lambda: 0.5
+        )
         self.watch.running = True
 
     def poll(self, times: int = 1) -> PeerSet:

@@ -131,17 +131,24 @@ class LookupRun:
     """One lookup under way: it puts each question to the resolver, for as long as there is time.
 
     Attributes:
-        steps: the questions of the lookup.
+        opening: the question that the lookup begins with.
         questions: how many have been asked so far, every attempt of one that failed included.
     """
 
     def __init__(self, lookup: ServiceLookup, limits: Limits) -> None:
         self._lookup = lookup
-        self._clock = lookup.clock
-        now = self._clock()
-        self._deadline = now + lookup.config.timeout
-        self.steps: Steps = lookup.discovery.steps(limits, now)
+        self._limits = limits
+        self._begun_at = lookup.clock()
+        self.opening = lookup.discovery.opening
         self.questions = 0
+
+    def ordinary(self, answer: Answer) -> Listing | None:
+        """Return what the answer to the opening question comes to, where nothing more is to be asked; else None."""
+        return self._lookup.discovery.ordinary(answer)
+
+    def rest(self, answer: Answer) -> Steps:
+        """Return the questions that follow on the answer to the opening question."""
+        return self._lookup.discovery.steps(self._limits, self._begun_at, answer)
 
     def ask(self, timed: TimedQuestion) -> Answer:
         """Put a question to a resolver.
@@ -165,7 +172,7 @@ class LookupRun:
             raise
 
     def _ask(self, timed: TimedQuestion, ask: Callable[..., Any]) -> Any:
-        left = self._deadline - self._clock()
+        left = self._begun_at + self._lookup.config.timeout - self._lookup.clock()
         if left <= 0:
             raise LookupFailed(timed.question, "timeout")
         self.questions += 1

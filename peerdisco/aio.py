@@ -33,7 +33,9 @@ async def adiscover_peers(
 
 async def run_lookup(run: LookupRun) -> Listing:
     """Look the Service up once."""
-    return await drive(run.steps, run.aask, LookupFailed)
+    answer = await run.aask(run.opening)
+    listing = run.ordinary(answer)
+    return await drive(run.rest(answer), run.aask, LookupFailed) if listing is None else listing
 
 
 class AsyncPeerWatcher:

@@ -50,7 +50,9 @@ def discover_peers(
 
 def run_lookup(run: LookupRun) -> Listing:
     """Look the Service up once."""
-    return drive(run.steps, run.ask, LookupFailed)
+    answer = run.ask(run.opening)
+    listing = run.ordinary(answer)
+    return drive(run.rest(answer), run.ask, LookupFailed) if listing is None else listing
 
 
 class PeerWatcher:

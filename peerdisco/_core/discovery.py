@@ -71,6 +71,9 @@ class Discovery:
         config: the options.
         environment: where the lookup is made from.
 
+    Attributes:
+        opening: the question that a lookup begins with.
+
     Raises:
         ConfigError: The namespace can't be determined, or the environment contradicts itself.
     """
@@ -83,14 +86,14 @@ class Discovery:
         self._own_ips = None if given is None else frozenset(given).union(*map(mapped, given))
         self._own_sizes = set(map(len, given or ()))
         self._first: RecordType | None = _family_of(given[0]) if given else None
-        self._opening = self._opening_question()
+        self.opening = TimedQuestion(self._opening_question())
         # A complete answer that left nothing to find out, and what it came to. In one piece, for other threads.
         self._settled: tuple[frozenset[bytes] | None, Listing] = None, PENDING
         self._no_cluster_ips: frozenset[bytes] = frozenset()
         self._silences = 0
         self._lookups_until_witness = 0
 
-    def _ordinary(self, answer: Answer) -> Listing | None:
+    def ordinary(self, answer: Answer) -> Listing | None:
         """Return what the answer to the opening question comes to where it needs no further question; else None."""
         settled, listing = self._settled
         if answer.addresses is settled and answer.complete:
@@ -106,20 +109,23 @@ class Discovery:
         self,
         limits: Limits = UNLIMITED,
         now: float = 0.0,  # noqa: ARG002 - named ports need it
+        begun: Answer | None = None,
     ) -> Steps:
         """Look the Service up once.
 
         Args:
             limits: how much may be asked.
             now: seconds on the clock, for what is asked again after some time.
+            begun: the answer to the opening question, if that has been asked.
 
         Raises:
             LookupFailed: DNS could not say.
             NotHeadlessError: The Service has a ClusterIP.
         """
-        begun = yield TimedQuestion(self._opening)
-        if listing := self._ordinary(begun):
-            return listing
+        if begun is None:
+            begun = yield self.opening
+            if listing := self.ordinary(begun):
+                return listing
         found = yield from self.find(self.service, limits.samples, begun=begun)
         own, outside = self._sorted_out(found.answer.addresses)
         if not own:
@@ -155,7 +161,7 @@ class Discovery:
 
     def find(self, name: str, samples: int = 1, *, share: float = 1.0, begun: Answer | None = None) -> Sampling:
         """Look up the addresses of one name, in the families that are wanted."""
-        opening = self._opening.rtype
+        opening = self.opening.question.rtype
         first = yield from self._sampled(Question(name, opening), samples, share, begun)
         match self.config.family:
             case "auto" if first.answer.outcome is Outcome.NODATA:
@@ -208,7 +214,7 @@ class Discovery:
                 own |= self._environment.local_among(frozenset(ip for ip in addresses if len(ip) in unknown))
         if own and self._first is None:
             self._first = _family_of(min(own, key=len))
-            self._opening = self._opening_question()
+            self.opening = TimedQuestion(self._opening_question())
         return own
 
     def _is_foreign(self, answer: Answer) -> bool:

@@ -65,13 +65,13 @@ class NamedPortDiscovery(Discovery):
         ]
         self._targets: Mapping[str, _Target] = {}
 
-    def _ordinary(self, answer: Answer) -> Listing | None:  # noqa: ARG002 - whatever it is, SRV is to be asked
+    def ordinary(self, answer: Answer) -> Listing | None:  # noqa: ARG002 - whatever it is, SRV is to be asked
         """Return None: addresses alone are never enough."""
         return None
 
-    def steps(self, limits: Limits = UNLIMITED, now: float = 0.0) -> Steps:
+    def steps(self, limits: Limits = UNLIMITED, now: float = 0.0, begun: Answer | None = None) -> Steps:
         """Look the Service up once, as `Discovery.steps`."""
-        listing = yield from super().steps(limits, now)
+        listing = yield from super().steps(limits, now, begun)
         listed: frozenset[bytes] = frozenset(map(address_of, listing.endpoints | listing.own))
         if not listed:
             return listing

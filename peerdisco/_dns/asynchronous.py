@@ -50,6 +50,14 @@ async def lookup(run: Lookup, pool: SocketPool) -> Answer:
         return await drive(run.round(), partial(exchange, pool), OSError)
 
     try:
+        reply = await exchange(pool, run.open())
+    except OSError as error:
+        run.reject(error)
+    else:
+        answer = run.accept(reply)
+        if answer is not None:
+            return answer
+    try:
         return await one_round()
     except LookupFailed:
         if run.is_over:

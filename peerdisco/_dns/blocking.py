@@ -46,6 +46,14 @@ def drive(
 
 def lookup(run: Lookup, pool: SocketPool) -> Answer:
     """Round after round, until a server answers or the time is up."""
+    try:
+        reply = exchange(pool, run.open())
+    except OSError as error:
+        run.reject(error)
+    else:
+        answer = run.accept(reply)
+        if answer is not None:
+            return answer
     perform = partial(exchange, pool)
     try:
         return drive(run.round(), perform, OSError)

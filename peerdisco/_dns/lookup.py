@@ -94,13 +94,43 @@ class Lookup:
         # Every server gets its turn in time, and a slow one more of it in each round.
         self._patience = timeout / max(5, len(servers) + 2)
         self._attempts: list[Attempt] = []
-        # A reply that is still to be looked at along the general way.
-        self._begun: tuple[Exchange, bytes] | None = None
+        # The exchange that the lookup began with, and its reply where that is still to be looked at by `round`.
+        self._opening: Exchange | None = None
+        self._begun: bytes | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether there will be no further round."""
         return not self._retry or self._state.clock() >= self._deadline
+
+    def open(self) -> Exchange:
+        """Return the exchange that the lookup begins with; what comes of it goes to `accept` or `reject`."""
+        server = self._state.memory.in_order(self._servers, self._state.clock())[0]
+        self._opening = self._query(server, self._question)
+        return self._opening
+
+    def accept(self, reply: bytes) -> Answer | None:
+        """Return the answer that the reply to the opening exchange holds.
+
+        None where there is more to do; `round` goes on from there.
+        """
+        exchange = self._opening
+        if exchange is None or (exchange.transport == "udp" and query.is_cut(exchange.message, reply)):
+            self._begun = reply
+            return None
+        try:
+            said = self._read(exchange, self._question, reply)
+        except NoAnswer:
+            said = None
+        if isinstance(said, Answer):
+            return said
+        self._begun = reply
+        return None
+
+    def reject(self, error: OSError) -> None:
+        """Take in that the opening exchange failed; `round` goes on with the next server."""
+        if self._opening is not None:
+            self._on_error(self._opening, self._question, error)
 
     def round(self) -> Generator[Exchange, bytes, Answer]:
         """Put the question to each server in turn, until one answers.
@@ -111,22 +141,17 @@ class Lookup:
             LookupFailed: No server answered.
         """
         servers = self._state.memory.in_order(self._servers, self._state.clock())
-        # The ordinary case: the first server's first reply is the answer. Anything else goes on from where it stands.
-        exchange = self._query(servers[0], self._question)
-        try:
-            reply = yield exchange
-        except OSError as error:
-            self._on_error(exchange, self._question, error)
-            servers = servers[1:]
-        else:
-            said = self._ordinary(exchange, reply)
-            if said is not None:
-                return said
-            self._begun = exchange, reply
+        if self._opening is not None:
+            begun_with = self._opening.server
+            # A server that has replied goes on; one that has not has had its turn.
+            servers = [server for server in servers if server != begun_with]
+            if self._begun is not None:
+                servers = [begun_with, *servers]
         for server in servers:
             answer = yield from self._follow(server)
             if answer is not None:
                 return answer
+        self._opening = None
         self._patience *= 2
         raise self._failure()
 
@@ -163,16 +188,6 @@ class Lookup:
         self._failed(server, "", "malformed", f"gave {MAX_ALIASES} aliases in a row")
         return None
 
-    def _ordinary(self, exchange: Exchange, reply: bytes) -> Answer | None:
-        """Return the answer that a reply holds, where it holds one and nothing is left to ask; else None."""
-        if exchange.transport == "udp" and query.is_cut(exchange.message, reply):
-            return None
-        try:
-            said = self._read(exchange, self._question, reply)
-        except NoAnswer:
-            return None
-        return said if isinstance(said, Answer) else None
-
     def _ask(self, server: Nameserver, question: Question) -> Generator[Exchange, bytes, Answer | Alias | None]:
         """Ask one server, and ask it again without EDNS where it refuses that; None where it gave no answer."""
         try:
@@ -192,10 +207,10 @@ class Lookup:
             NoEdns: The server refuses a query with EDNS.
         """
         was_cut = False
-        if self._begun is None:
-            exchange, begun = self._query(server, question, edns=edns), None
-        else:
-            (exchange, begun), self._begun = self._begun, None
+        begun, self._begun = self._begun, None
+        exchange = self._opening if begun is not None else None
+        if exchange is None:
+            exchange = self._query(server, question, edns=edns)
         try:
             reply = (yield exchange) if begun is None else begun
             if exchange.transport == "udp" and query.is_cut(exchange.message, reply):

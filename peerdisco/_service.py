@@ -94,7 +94,7 @@ class ServiceLookup:
         self.discovery = kind(config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))
         self.service = self.discovery.service
         self.clock: Clock = getattr(chosen, "clock", SYSTEM_CLOCK)
-        self._packed = PackedPeers(PENDING.endpoints, config.port_number)
+        self._packed = PackedPeers(PENDING.endpoints, config.port_number, PENDING.targets)
 
     def begin(self, limits: Limits = UNLIMITED) -> LookupRun:
         """Begin a lookup: its time runs from now."""
@@ -107,8 +107,9 @@ class ServiceLookup:
         if log.isEnabledFor(DEBUG):
             log.debug("%s: %s, %d peers", self.service, listing.outcome, len(listing.endpoints))
         packed = self._packed
-        if packed.endpoints is not listing.endpoints:
-            packed = self._packed = PackedPeers(listing.endpoints, self.config.port_number)
+        if packed.endpoints is not listing.endpoints or packed.targets is not listing.targets:
+            packed = PackedPeers(listing.endpoints, self.config.port_number, listing.targets)
+            self._packed = packed
         return PeerSet(self.service, packed, listing, looked_up=self.clock(), clock=self.clock)
 
     def _log(self, conditions: dict[str, str]) -> None:

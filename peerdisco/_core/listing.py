@@ -1,7 +1,8 @@
 """What a lookup of a Service came to: the endpoints that DNS lists, packed.
 
 An *endpoint* is the 4 or 16 bytes of an address, or, where SRV gave more, a tuple of packed address, port and Pod
-hostname (empty where there is none). Thousands of endpoints are compared as sets; a `Peer` is made when it is read.
+hostname (0 and empty where they are not known). Thousands of endpoints are compared as sets; a `Peer` is made when it
+is read.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ class NamedPortDiscovery(Discovery):
                 endpoints |= {(ip, shared, "") for ip in rest}
         mine = frozenset(map(address_of, listing.own))
         own: frozenset[Endpoint] = frozenset(endpoint for endpoint in endpoints if endpoint[0] in mine)
-        own |= mine & waiting
+        own |= {(ip, 0, "") for ip in mine & waiting}
         return listing._replace(
             outcome=Outcome.FOUND if endpoints or waiting else Outcome.NODATA,
             endpoints=frozenset(endpoints) - own,

@@ -205,8 +205,8 @@ class Roster:
     def _publish(self, said: Listing, *, stale: bool = False) -> None:
         self._said = said
         listed = self.peers._packed
-        if said.endpoints is not listed.endpoints:
-            listed = PackedPeers(said.endpoints, self._config.port_number)
+        if said.endpoints is not listed.endpoints or said.targets != listed.targets:
+            listed = PackedPeers(said.endpoints, self._config.port_number, said.targets)
         self.peers = PeerSet(
             self.peers.service, listed, said, stale=stale, looked_up=self._looked_up, clock=self._clock
         )

@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e format lint types docs wheel bench simulate lag clean
+.PHONY: help demo test check e2e format lint types docs wheel bench simulate lag clean
 
 help: ## List the targets.
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ demo: $(VENV)/.runtime ## Tell the story of a headless Service, with real packet
 test: $(VENV)/.dev ## Run every test; those that need CoreDNS are skipped where it can't be had.
 	@$(BIN)/python -m pytest $(ARGS)
 
+check: lint types ## Run the inner loop: lint, types, and the unit tests alone, on all cores.
+	@$(BIN)/python -m pytest -q -n auto tests --ignore=tests/e2e $(ARGS)
+
 e2e: $(VENV)/.dev ## Run the tests against a real CoreDNS, building it if need be; fail where it can't be had.
 	@$(BIN)/python -m pytest tests/e2e --require-coredns $(ARGS)
 
@@ -50,13 +53,15 @@ docs: $(VENV)/.dev ## Build the documentation into docs/_build; a warning is an 
 	@$(BIN)/sphinx-build -q -W --keep-going -E docs docs/_build
 
 wheel: $(VENV)/.dev ## Build the wheel, install it alone, and run the unit tests against it.
-	@rm -rf dist build/wheel
+	@rm -rf dist build/wheel build/checkout
 	@$(BIN)/python -m build -q
+	@$(BIN)/check-wheel-contents dist/*.whl
 	@$(PYTHON) -m venv build/wheel
 	@build/wheel/bin/python -m pip install -q -U pip
 	@build/wheel/bin/python -m pip install -q dist/*.whl --group test
 	@cd build && wheel/bin/python -P -c 'import peerdisco, sys; sys.exit("site-packages" not in peerdisco.__file__)'
-	@cd build && wheel/bin/python -P -m pytest -q -c ../pyproject.toml --rootdir=.. ../tests --ignore=../tests/e2e $(ARGS)
+	@mkdir build/checkout && ln -s ../../tests ../../examples build/checkout/
+	@cd build && PYTHONPATH=checkout wheel/bin/python -P -m pytest -q -c ../pyproject.toml --rootdir=.. ../tests --ignore=../tests/e2e $(ARGS)
 
 bench: $(VENV)/.bench ## Compare with raw sockets, dnspython, aiodns, getaddrinfo and the kubernetes client.
 	@$(BIN)/python -m tests.benchmarks.bench $(ARGS)

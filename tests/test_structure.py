@@ -14,6 +14,13 @@ PACKAGE = Path(peerdisco.__file__).parent
 TESTS = Path(__file__).parent
 
 EXPORTED = [
+    "RecordType",
+    "Reason",
+    "Nameserver",
+    "Family",
+    "Environment",
+    "Clock",
+    "Attempt",
     "Answer",
     "AsyncPeerWatcher",
     "AsyncResolver",
@@ -50,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_core.names": {"_dns.query", "errors"},
     "answers": {"_core.addresses"},
     "_core.listing": {"answers"},
-    "peers": {"_core.addresses", "_core.listing", "answers"},
+    "peers": {"_core.addresses", "_core.listing", "answers", "errors"},
     "config": {"_core.addresses", "_core.names", "_dns.nameserver", "errors"},
     "environment": VOCABULARY | {"_dns.nameserver", "_dns.resolv_conf"},
     "_core.conditions": VOCABULARY,
@@ -202,15 +209,27 @@ def test_asyncio_is_in_its_place() -> None:
     assert FOR_ASYNCIO | {"clock"} == {name for name, path in core.items() if "asyncio" in foreign(path)}
 
 
-def test_a_plain_import_is_lean() -> None:
-    """`import peerdisco` loads nothing of the other world, of the tests' and of the command line's."""
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys, peerdisco; print(*sys.modules)"], capture_output=True, text=True, check=True
-    )
-    loaded = set(done.stdout.split())
+def loaded_by(code: str) -> set[str]:
+    """The modules that are loaded once some code has run."""
+    command = [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own words
+    return set(done.stdout.split())
 
+
+def test_a_plain_import_loads_nothing() -> None:
+    """`import peerdisco` loads no module until a name is used, and then nothing of asyncio, tests or command line."""
+    assert {name for name in loaded_by("import peerdisco") if name.startswith("peerdisco")} == {
+        "peerdisco",
+        "peerdisco._version",
+    }
+    loaded = loaded_by("from peerdisco import discover_peers")
     assert "peerdisco.sync" in loaded
     assert set() == loaded & {f"peerdisco.{name}" for name in FOR_ASYNCIO | ABOVE_ALL}
+
+
+def test_dir_shows_public_names_alone() -> None:
+    """`dir` shows what is exported, and no module of ours that happens to be loaded."""
+    assert dir(peerdisco) == sorted(peerdisco.__all__)
 
 
 @pytest.mark.parametrize("name", sorted(set(MODULES) - set(TESTED_ELSEWHERE)))

@@ -11,12 +11,12 @@ from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
 from peerdisco._core.listing import PENDING, UNLIMITED, Limits, Listing
 from peerdisco._core.named_ports import NamedPortDiscovery
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
-from peerdisco.clock import SYSTEM_CLOCK, Clock
+from peerdisco.clock import Clock
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.environment import HOST_ENVIRONMENT
 from peerdisco.errors import Attempt, ConfigError, LookupFailed
 from peerdisco.peers import PackedPeers, PeerSet
-from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, default_resolver, environment_of
+from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, clock_of, default_resolver, environment_of
 
 # What one-shot calls asked with, by the config's id and kept with it; and Services whose last one-shot lookup had a
 # condition that was logged, so that it is logged once.
@@ -93,7 +93,7 @@ class ServiceLookup:
         kind = NamedPortDiscovery if isinstance(config.port, str) else Discovery
         self.discovery = kind(config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))
         self.service = self.discovery.service
-        self.clock: Clock = getattr(chosen, "clock", SYSTEM_CLOCK)
+        self.clock: Clock = clock_of(chosen)
         self._packed = PackedPeers(PENDING.endpoints, config.port_number, PENDING.targets)
 
     def begin(self, limits: Limits = UNLIMITED) -> LookupRun:

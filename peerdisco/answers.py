@@ -50,17 +50,17 @@ class SrvTarget(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What DNS said to one `Question`: with authority, so that an empty answer means that nobody is there.
+    """What DNS said to one `Question`. It is said with authority, so an empty answer means that no Pod is there.
 
     Attributes:
         outcome: `FOUND`, `NODATA` or `NXDOMAIN`.
-        addresses: to A or AAAA, packed (4 or 16 bytes each).
+        addresses: the A or AAAA records, packed (4 or 16 bytes each).
         ttl: seconds that the answer may be kept (RFC 1035 section 3.2.1).
-        complete: False where the server could not fit all records in.
-        canonical: the name at the end of a CNAME chain; empty where there is no chain.
-        targets: to SRV.
-        glue: addresses, packed, that came along with an SRV answer, by target name.
-        names: to PTR.
+        complete: False if the server could not fit all records into its reply.
+        canonical: the name at the end of a CNAME chain; empty if there is no chain.
+        targets: the SRV records.
+        glue: the addresses, packed, that came along with an SRV answer, by target name.
+        names: the PTR records.
     """
 
     outcome: Outcome
@@ -74,15 +74,15 @@ class Answer(NamedTuple):
 
     @classmethod
     def of(cls, question: Question, ips: Iterable[str], *, ttl: int = 0) -> Answer:
-        """The answer of a Service that has these Pod IPs, as CoreDNS gives it: for resolvers of your own.
+        """Return the answer of a Service that has these Pod IPs, as CoreDNS gives it: for resolvers of your own.
 
         Args:
             question: what was asked; addresses of the other family are left out.
-            ips: every Pod's address; none at all is NXDOMAIN.
+            ips: every Pod's address; an empty list is NXDOMAIN.
             ttl: seconds.
 
         Raises:
-            ValueError: one is no IP address.
+            ValueError: One of them is no IP address.
         """
         packed = frozenset(map(pack_ip, ips))
         size = {"A": 4, "AAAA": 16}.get(question.rtype)

@@ -1,4 +1,4 @@
-"""Who answers questions: DNS (`DnsResolver`), a fixed list (`StaticResolver`), or one of your own."""
+"""What answers questions: DNS (`DnsResolver`), a fixed list (`StaticResolver`), or a resolver of your own."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.sockets import MOST_IDLE, SocketPool
 from peerdisco.answers import Answer, Question
+from peerdisco.clock import SYSTEM_CLOCK, Clock
 from peerdisco.config import DEFAULT_RESOLV_CONF, parse_nameservers
 from peerdisco.environment import HOST_ENVIRONMENT, Environment, HostEnvironment, StaticEnvironment
 from peerdisco.errors import Attempt, ConfigError, LookupFailed
@@ -26,17 +27,20 @@ from peerdisco.errors import Attempt, ConfigError, LookupFailed
 
 @runtime_checkable
 class Resolver(Protocol):
-    """Answers questions. A resolver of your own has this one method; `Answer.of` makes the answer from a list."""
+    """Answers questions. A resolver of your own needs this one method; `Answer.of` makes the answer from a list.
+
+    It may also bring a `clock` (`BringsClock`) and an `environment` (`BringsEnvironment`).
+    """
 
     def lookup(self, question: Question, timeout: float) -> Answer:
-        """Answers one question.
+        """Answer one question.
 
         Args:
             question: an absolute name and a type: A or AAAA for the list, and at times SRV or PTR.
             timeout: seconds to answer in.
 
         Raises:
-            LookupFailed: no answer was had; that nobody is there is an answer.
+            LookupFailed: There was no answer. That no Pod is there is an answer.
         """
 
 
@@ -45,11 +49,27 @@ class AsyncResolver(Protocol):
     """Answers questions, for asyncio."""
 
     async def alookup(self, question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
-        """Answers one question, as `Resolver.lookup` does."""
+        """Answer one question, as `Resolver.lookup` does."""
+
+
+@runtime_checkable
+class BringsClock(Protocol):
+    """A resolver that brings the clock of the calls and watchers that use it, as a fake does."""
+
+    clock: Clock
+
+
+@runtime_checkable
+class BringsEnvironment(Protocol):
+    """A resolver that brings the environment of what uses it, as a fake does; then nothing of the host is read."""
+
+    @property
+    def environment(self) -> Environment:
+        """Where lookups are made from."""
 
 
 default_resolver: ContextVar[Resolver | AsyncResolver | None] = ContextVar("peerdisco.resolver", default=None)
-"""What calls use that name no resolver; None for DNS."""
+"""The resolver of calls that are given none; None for DNS."""
 
 
 # What is known of nameservers, for all resolvers of the process: many live for a single question.
@@ -62,28 +82,32 @@ def _follows(name: str, alias: str) -> bool:
 
 
 def environment_of(resolver: object) -> Environment:
-    """Where a resolver looks from: what it brings itself, else this machine."""
-    found: Environment = getattr(resolver, "environment", HOST_ENVIRONMENT)
-    return found
+    """Return the environment that a resolver brings, else this host's."""
+    return resolver.environment if isinstance(resolver, BringsEnvironment) else HOST_ENVIRONMENT
+
+
+def clock_of(resolver: object) -> Clock:
+    """Return the clock that a resolver brings, else the system's."""
+    return resolver.clock if isinstance(resolver, BringsClock) else SYSTEM_CLOCK
 
 
 class DnsResolver:
-    """Asks nameservers: UDP, TCP where the answer did not fit (RFC 7766), again and elsewhere while there is time.
+    """Asks nameservers: over UDP, over TCP if the answer did not fit (RFC 7766), and again while there is time.
 
-    Its sockets are kept open between lookups. It may be used from many threads and event loops at once, and after a
-    fork.
+    Its TCP connections are kept open between lookups. It may be used from many threads and event loops at once, and
+    after a fork.
 
     Args:
         nameservers: `"10.96.0.10"`, `"127.0.0.1:5353"`, `"[::1]:53"`, one or several. Default: from resolv.conf.
-        resolv_conf: path of resolv.conf(5); read again when it changes. Default: `/etc/resolv.conf`. Where it is given,
-            names are made by its search list, too.
+        resolv_conf: path of resolv.conf(5); read again when it changes. Default: `/etc/resolv.conf`. If it is given,
+            namespace and cluster domain come from its search list.
         keep_connections: False closes each TCP connection after its answer, so that no descriptor stays open.
-        machine: whose files are read.
+        environment: the host whose files are read.
         clock: monotonic seconds.
         rng: makes a number from 0 to 1.
 
     Raises:
-        ConfigError: a nameserver is none, or resolv.conf can't be read or names none.
+        ConfigError: A nameserver is invalid, or resolv.conf can't be read or names no nameserver.
     """
 
     def __init__(
@@ -92,13 +116,13 @@ class DnsResolver:
         *,
         resolv_conf: str | os.PathLike[str] | None = None,
         keep_connections: bool = True,
-        machine: HostEnvironment = HOST_ENVIRONMENT,
+        environment: HostEnvironment = HOST_ENVIRONMENT,
         clock: Callable[[], float] = time.monotonic,
         rng: Callable[[], float] = random.random,
     ) -> None:
         self._given = None if nameservers is None else parse_nameservers(nameservers)
         self._resolv_conf = os.fspath(resolv_conf) if resolv_conf else None
-        self._machine = machine
+        self._host = environment
         # Another clock has other times, so what was learnt by it is of no use to the rest of the process.
         memory = _memory if clock is time.monotonic else ServerMemory()
         self._state = ResolverState(clock, rng, _new_id, _follows, memory, {})
@@ -108,8 +132,8 @@ class DnsResolver:
 
     @cached_property
     def environment(self) -> Environment:
-        """Where it looks from: this machine, with the resolv.conf that was given."""
-        return self._machine if self._resolv_conf is None else self._machine.reading(self._resolv_conf)
+        """Where lookups are made from: this host, with the resolv.conf that was given."""
+        return self._host if self._resolv_conf is None else self._host.reading(self._resolv_conf)
 
     def lookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:
         """Answer one question.
@@ -133,7 +157,7 @@ class DnsResolver:
         return await asynchronous.lookup(run, self._pool)
 
     def close(self) -> None:
-        """Closes its sockets. A lookup that is under way in another thread ends at once, in RuntimeError."""
+        """Close its connections. A lookup under way in another thread ends at once with RuntimeError."""
         self._pool.close()
 
     def __enter__(self) -> Self:
@@ -152,19 +176,19 @@ class DnsResolver:
             raise LookupFailed(question, "no_nameserver", (attempt,)) from error
 
     def _read_nameservers(self) -> tuple[Nameserver, ...]:
-        return self._machine.nameservers(self._resolv_conf or DEFAULT_RESOLV_CONF)
+        return self._host.nameservers(self._resolv_conf or DEFAULT_RESOLV_CONF)
 
 
 class StaticResolver:
     """Answers every question for addresses with the same list: for running outside a cluster.
 
-    Nothing of a cluster is expected around it: the namespace is `default`, the cluster domain `cluster.local`.
+    The namespace is `default` and the cluster domain `cluster.local`, whatever the host says.
 
     Args:
-        ips: every replica's address, one's own too; text with commas or blanks between them, or an iterable.
+        ips: every replica's address, this one's included; text with commas or blanks between them, or an iterable.
 
     Raises:
-        ConfigError: one is no IP address, or there are none.
+        ConfigError: One of them is no IP address, or there is none.
     """
 
     environment: Environment = StaticEnvironment()
@@ -177,9 +201,9 @@ class StaticResolver:
             raise ConfigError("ips", ips, str(error)) from error
 
     def lookup(self, question: Question, timeout: float) -> Answer:  # noqa: ARG002 - it answers at once
-        """Answers one question."""
+        """Answer one question."""
         return Answer.of(question, self._ips)
 
     async def alookup(self, question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
-        """Answers one question."""
+        """Answer one question."""
         return self.lookup(question, timeout)

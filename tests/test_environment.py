@@ -201,7 +201,7 @@ def test_own_is_remembered(tmp_path: Path, proc_net: Path) -> None:
 def test_own_is_remembered_by_a_resolver(tmp_path: Path, proc_net: Path) -> None:
     """Also where the resolver has a resolv.conf of its own."""
     (tmp_path / "resolv.conf").write_text("nameserver 10.96.0.10\n")
-    with DnsResolver(resolv_conf=tmp_path / "resolv.conf", machine=machine(tmp_path)) as resolver:
+    with DnsResolver(resolv_conf=tmp_path / "resolv.conf", environment=machine(tmp_path)) as resolver:
         assert resolver.environment.local_among(LISTED) == OWN
         shutil.rmtree(proc_net)
         assert resolver.environment.local_among(LISTED) == OWN

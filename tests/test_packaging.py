@@ -1,4 +1,4 @@
-"""What is built: a wheel that installs `peerdisco` and nothing else, and an sdist from which everything can be tested."""
+"""What is built: a wheel that installs `peerdisco` alone, and an sdist from which everything can be tested."""
 
 import subprocess
 import sys

@@ -213,7 +213,7 @@ def test_the_nameserver_moves(tmp_path: Path) -> None:
         old.headless("web", ["10.0.0.1"])
         new.headless("web", ["10.0.0.2"])
         path.write_text(f"nameserver fd00::{int(old.nameserver.split(':')[1]):x}\n")
-        with DnsResolver(resolv_conf=path, machine=Here()) as resolver:
+        with DnsResolver(resolv_conf=path, environment=Here()) as resolver:
             assert {b"\x0a\0\0\1"} == resolver.lookup(question, 1).addresses
             path.unlink()
             with pytest.raises(LookupFailed) as raised:

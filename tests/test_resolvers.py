@@ -256,5 +256,5 @@ def test_a_resolvers_own_resolv_conf_makes_the_names(tmp_path: Path) -> None:
     here = HostEnvironment(environ={}, service_account=tmp_path / "none")
     with LocalCluster(namespace="shop", cluster_domain="corp.example") as cluster:
         cluster.headless("web", ["10.0.0.1", "10.0.0.2"])
-        with DnsResolver(cluster.nameserver, resolv_conf=path, machine=here) as resolver:
+        with DnsResolver(cluster.nameserver, resolv_conf=path, environment=here) as resolver:
             assert discover_peers("web", resolver=resolver, own_ips="10.0.0.1").ips == ("10.0.0.2",)

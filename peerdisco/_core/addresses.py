@@ -18,10 +18,10 @@ _OCTETS = tuple(map(str, range(256)))
 
 
 def pack_ip(text: str) -> bytes:
-    """An IP address as its bytes; an IPv4-mapped IPv6 address is the IPv4 address that it means.
+    """Return an IP address as its bytes; an IPv4-mapped IPv6 address as the IPv4 address that it means.
 
     Raises:
-        ValueError: it is none.
+        ValueError: The text is no IP address.
     """
     address = ip_address(text)
     if isinstance(address, IPv6Address):
@@ -37,10 +37,10 @@ def mapped(packed: bytes) -> tuple[bytes, ...]:
 
 
 def pack_ips(text: str) -> tuple[bytes, ...]:
-    """Addresses with commas or blanks between them.
+    """Return addresses that have commas or blanks between them as their bytes.
 
     Raises:
-        ValueError: one is none, or there are none.
+        ValueError: One of them is no IP address, or the text is empty.
     """
     packed = tuple(map(pack_ip, text.replace(",", " ").split()))
     if not packed:
@@ -49,12 +49,12 @@ def pack_ips(text: str) -> tuple[bytes, ...]:
 
 
 def text_of(packed: bytes) -> str:
-    """A packed address as text."""
+    """Return a packed address as text."""
     return socket.inet_ntop(socket.AF_INET if len(packed) == IPV4_BYTES else socket.AF_INET6, packed)
 
 
 def texts_of(packed: Sequence[bytes]) -> tuple[str, ...]:
-    """Packed addresses as text."""
+    """Return packed addresses as text."""
     text = _OCTETS
     try:  # a third faster than inet_ntoa
         return tuple([f"{text[a]}.{text[b]}.{text[c]}.{text[d]}" for a, b, c, d in packed])
@@ -63,23 +63,23 @@ def texts_of(packed: Sequence[bytes]) -> tuple[str, ...]:
 
 
 def are_of_one_family(packed: Sequence[bytes]) -> bool:
-    """Whether all addresses have the same size."""
+    """Return whether all addresses have the same size."""
     return not packed or len(packed[0]) * len(packed) == len(b"".join(packed))
 
 
 def reverse_name(packed: bytes) -> str:
-    """The name under which PTR is asked for an address (RFC 1035 section 3.5, RFC 3596 section 2.5)."""
+    """Return the name under which PTR is asked for an address (RFC 1035 section 3.5, RFC 3596 section 2.5)."""
     return ip_address(packed).reverse_pointer + "."
 
 
 def dashed(packed: bytes) -> str:
-    """The name that CoreDNS gives to a Pod without a hostname: `10-1-0-1`, `fd00--1`."""
+    """Return the label that CoreDNS gives to a Pod without a hostname: `10-1-0-1`, `fd00--1`."""
     name = text_of(packed).replace(".", "-").replace(":", "-")
     return name + "0" if name.endswith("-") else name
 
 
 def undashed(label: str) -> bytes | None:
-    """The address that such a name stands for; None where it is no such name."""
+    """Return the address that such a label shows; None if it shows none."""
     for separator in ".:":
         try:
             packed = pack_ip(label.replace("-", separator))

@@ -1,4 +1,4 @@
-"""A service reference to the one absolute name that DNS is asked for.
+"""Service names: from what a user gives to the one absolute name that DNS is asked for.
 
 A stub resolver would walk the Pod's search list, which costs up to four questions a lookup. The name of a Service has
 one form, `<service>.<namespace>.svc.<cluster domain>.`, so it is built here and asked once.
@@ -19,10 +19,10 @@ _ADVICE = {"service": "; give the headless Service's name alone"}
 
 
 def labels(key: str, text: object) -> list[str]:
-    """The lower-case labels of a chain of DNS labels, the final dot left off.
+    """Return the lower-case labels of a DNS name, without the final dot.
 
     Raises:
-        ConfigError: it is no such chain; the message names `key` and says what it looks like instead.
+        ConfigError: The text is no DNS name; the message names `key` and says what the text looks like instead.
     """
     if not isinstance(text, str):
         raise ConfigError(key, text, f"must be text, not {type(text).__name__}")
@@ -37,10 +37,10 @@ def labels(key: str, text: object) -> list[str]:
 
 
 def label(key: str, text: object) -> str:
-    """A single DNS label in lower case, such as a namespace.
+    """Return a single DNS label in lower case, such as a namespace.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: The text is no DNS label.
     """
     chain = labels(key, text)
     if len(chain) != 1:
@@ -49,7 +49,7 @@ def label(key: str, text: object) -> str:
 
 
 def is_service(name: str) -> bool:
-    """Whether an absolute name has the form of a Service's, `<service>.<namespace>.svc.<cluster domain>.`."""
+    """Return whether an absolute name has a Service's form, `<service>.<namespace>.svc.<cluster domain>.`."""
     chain = name.split(".")
     return len(chain) > 4 and chain[2] == "svc"
 
@@ -66,10 +66,10 @@ def leaves_cluster(name: str, alias: str) -> bool:
 
 
 def port_name(key: str, text: str) -> str:
-    """The name of a port, as the Service declares it: a DNS label (RFC 1123 section 2.1).
+    """Return the name of a port, as the Service declares it: a DNS label (RFC 1123 section 2.1).
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: The text is no such name.
     """
     if not _PORT_NAME.fullmatch(text):
         problem = "must be a number from 1 to 65535, or a Service port's name: at most 63 of a-z, 0-9 and inner '-'"
@@ -78,13 +78,13 @@ def port_name(key: str, text: str) -> str:
 
 
 def needs_namespace(service: str) -> bool:
-    """Whether the reference leaves the namespace out."""
+    """Return whether a Service is named without its namespace."""
     return "." not in service
 
 
 @lru_cache(maxsize=1024)
 def needs_domain(service: str) -> bool:
-    """Whether the reference leaves the cluster domain out."""
+    """Return whether a Service is named without the cluster domain."""
     chain = service.lower().split(".")
     if not chain[-1]:
         return False
@@ -93,15 +93,15 @@ def needs_domain(service: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def absolute(service: str, namespace: str = "", cluster_domain: str = "") -> str:
-    """The Service's absolute name, in lower case and with its final dot.
+    """Return the Service's absolute name, in lower case and with its final dot.
 
     Args:
         service: `svc`, `svc.ns`, `svc.ns.svc`, or a full name with or without the final dot; already found valid.
-        namespace: used where `service` names none.
-        cluster_domain: used where `service` has none.
+        namespace: used if `service` has none.
+        cluster_domain: used if `service` has none.
 
     Raises:
-        ConfigError: the whole is too long for a DNS name.
+        ConfigError: The whole is too long for a DNS name.
     """
     name = service.lower()
     if needs_domain(name):
@@ -134,7 +134,7 @@ def _complaint(text: str) -> str:
     if ":" in text:
         return "has a colon"
     if any(c.isspace() or not c.isprintable() for c in text):
-        return "has a blank or a control character in it"
+        return "contains a blank or a control character"
     if any(len(part) > 63 for part in text.split(".")):
         return "has a label longer than 63 characters"
-    return "is no DNS name: labels of a-z, 0-9, '_' and inner '-', with single dots between them"
+    return "is not a DNS name: use labels of a-z, 0-9, '_' and inner '-', with single dots between them"

@@ -28,7 +28,7 @@ async def drive(
     perform: Callable[[_Wanted], Awaitable[_Given]],
     failure: type[Exception] | tuple[()],
 ) -> _Result:
-    """Does what a generator asks for, and hands back what comes of it; a `failure` is thrown in."""
+    """Do what a generator asks for, and give it the results; a `failure` is thrown in."""
     try:
         wanted = next(steps)
         while True:
@@ -44,7 +44,7 @@ async def drive(
 
 
 async def lookup(run: Lookup, pool: SocketPool) -> Answer:
-    """Round after round, until a server answers or the time is up."""
+    """Ask round after round, until a server answers or the time is up."""
 
     async def one_round() -> Answer:
         return await drive(run.round(), partial(exchange, pool), OSError)

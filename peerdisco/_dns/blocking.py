@@ -29,7 +29,7 @@ def drive(
     perform: Callable[[_Wanted], _Given],
     failure: type[Exception] | tuple[()],
 ) -> _Result:
-    """Does what a generator asks for, and hands back what comes of it; a `failure` is thrown in."""
+    """Do what a generator asks for, and give it the results; a `failure` is thrown in."""
     try:
         wanted = next(steps)
         while True:
@@ -45,7 +45,7 @@ def drive(
 
 
 def lookup(run: Lookup, pool: SocketPool) -> Answer:
-    """Round after round, until a server answers or the time is up."""
+    """Ask round after round, until a server answers or the time is up."""
     try:
         reply = exchange(pool, run.open())
     except OSError as error:

@@ -11,17 +11,17 @@ _BRACKETED = re.compile(r"\[([^]]*)](?::(.+))?")
 
 
 class Nameserver(NamedTuple):
-    """Where DNS is asked: an address and a port, as sockets take them."""
+    """A nameserver: its address and port, as sockets take them."""
 
     host: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> Nameserver:
-        """`10.96.0.10`, `127.0.0.1:5353`, `fd00::a` or `[::1]:53`.
+        """Return the nameserver written as `10.96.0.10`, `127.0.0.1:5353`, `fd00::a` or `[::1]:53`.
 
         Raises:
-            ValueError: it is none of these.
+            ValueError: The text is none of these.
         """
         host, port = text, str(DNS_PORT)
         if bracketed := _BRACKETED.fullmatch(text):

@@ -49,7 +49,7 @@ def server(coredns_binary: Path) -> Iterator[CoreDNS]:
 def resolver(server: CoreDNS) -> Iterator[DnsResolver]:
     """DNS for a process that knows nothing but its resolv.conf."""
     nowhere = HostEnvironment(environ={}, service_account=Path("/nonexistent"))
-    with DnsResolver(server.address, machine=nowhere) as resolver:
+    with DnsResolver(server.address, environment=nowhere) as resolver:
         yield resolver
 
 

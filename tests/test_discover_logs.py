@@ -72,3 +72,16 @@ def test_each_lookup_is_logged_for_debugging(
     assert message.startswith(f"{service}.default.svc.cluster.local.: ")
     assert message.endswith("2 peers")
     assert len(caplog.records) == 1
+
+
+def test_a_foreign_alias_is_logged(discover: Discover, caplog: pytest.LogCaptureFixture, service: str) -> None:
+    """A name that leads out of the cluster is empty, and the warning names what may be behind it."""
+    fake = FakeResolver()
+    fake[service] = Answer(Outcome.FOUND, frozenset({b"\x0a\0\0\1"}), canonical="db.example.com.")
+    found = discover(service, resolver=fake)
+
+    assert (found.ips, found.outcome) == ((), Outcome.NXDOMAIN)
+    (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert record.__dict__["code"] == "foreign-alias"
+    for part in ("db.example.com.", "autopath", "wildcard", "ExternalName"):
+        assert part in record.getMessage()

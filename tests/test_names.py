@@ -79,7 +79,7 @@ def test_no_name(text: Any) -> None:
         ("[fd00::1]", "is an IP address"),
         ("web/", "has a slash"),
         ("web:80", "has a colon"),
-        ("my web", "has a blank"),
+        ("my web", "contains a blank"),
         ("web\0", "contains a blank or a control character"),
         ("a" * 64, "longer than 63"),
         (".".join(["a" * 60] * 5), "longer than the 253"),

@@ -5,6 +5,7 @@ import contextlib
 import os
 import select
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -280,3 +281,80 @@ async def test_a_connection_that_does_not_come_about_in_a_loop(unreachable: DnsR
     assert turns > 10
     assert raised.value.attempts[0].transport == "tcp"
     assert raised.value.attempts[0].reason == "timeout"
+
+
+def test_each_udp_query_has_a_port_of_its_own() -> None:
+    """A port that was seen once is of no use to a forger: the next query comes from another one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+        ports: list[int] = []
+
+        def serve() -> None:
+            for _ in range(20):
+                packet, client = server.recvfrom(512)
+                ports.append(client[1])
+                # A forged reply to the port that was used before: there is no socket that could receive it.
+                server.sendto(packet[:2] + b"\x84\0\0\1\0\0\0\0\0\0" + packet[12:-11], ("127.0.0.1", ports[0]))
+                server.sendto(packet[:2] + b"\x84\0\0\1\0\0\0\0\0\0" + packet[12:-11], client)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with DnsResolver("{}:{}".format(*server.getsockname())) as resolver:
+            for _ in range(20):
+                assert resolver.lookup(WEB, 5).outcome is Outcome.NODATA
+        thread.join()
+
+    assert len(set(ports)) > 10
+
+
+@pytest.fixture
+def hanging_up() -> Iterator[DnsResolver]:
+    """A resolver whose server answers one query on each TCP connection, and closes it when the next one comes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Nameserver("127.0.0.1", listener.getsockname()[1])
+
+        def serve() -> None:
+            listener.settimeout(5)
+            for _ in range(3):
+                with listener.accept()[0] as client:
+                    query = client.recv(512)[2:]
+                    reply = query[:2] + b"\x84\0\0\1\0\1\0\0\0\0" + query[12:-11]
+                    reply += b"\xc0\x0c\0\1\0\1\0\0\0\x1e\0\4\x0a\0\0\1"
+                    client.sendall(len(reply).to_bytes(2) + reply)
+                    client.recv(512)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with DnsResolver(str(server)) as resolver:
+            resolver._state.memory.set_needs_tcp(server, LARGE, needed=True)
+            yield resolver
+        thread.join()
+
+
+def test_a_connection_that_closes_as_it_is_used_again(hanging_up: DnsResolver) -> None:
+    """A kept connection that turns out to be closed is replaced at once, without a second round (RFC 7766 6.2.4)."""
+    for _ in range(3):
+        hanging_up._state.memory.set_needs_tcp(hanging_up._given[0], LARGE, needed=True)  # type: ignore[index] # given
+        assert len(hanging_up.lookup(LARGE, 5, retry=False).addresses) == 1
+
+
+async def test_a_connection_that_closes_as_it_is_used_again_in_a_loop(hanging_up: DnsResolver) -> None:
+    """The same in asyncio."""
+    for _ in range(3):
+        hanging_up._state.memory.set_needs_tcp(hanging_up._given[0], LARGE, needed=True)  # type: ignore[index] # given
+        assert len((await hanging_up.alookup(LARGE, 5, retry=False)).addresses) == 1
+
+
+def test_without_poll() -> None:
+    """Under eventlet, which takes `select.poll` away, a TCP connection comes about all the same."""
+    with LocalCluster() as cluster:
+        cluster.headless("large", ips(200))
+        code = (
+            "import select; del select.poll\n"
+            "from peerdisco import discover_peers\n"
+            f"print(len(discover_peers('large', own_ips='10.9.9.9', **{dict(cluster.options)!r})))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - our own words
+
+    assert done.stdout.strip() == "200"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from peerdisco._core.conditions import ConditionLog, conditions_of, log
 from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
 from peerdisco._core.listing import PENDING, UNLIMITED, Limits, Listing
-from peerdisco._core.named_ports import NamedPortDiscovery
+from peerdisco._core.srv_discovery import SrvDiscovery
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
 from peerdisco.clock import Clock
 from peerdisco.config import DiscoveryConfig, Options
@@ -90,7 +90,7 @@ class ServiceLookup:
         self.resolver = chosen
         # Our own resolver, and no subclass with a method of its own: it retries, and can be trusted.
         self.retries = getattr(type(chosen), method) is getattr(DnsResolver, method)
-        kind = NamedPortDiscovery if isinstance(config.port, str) else Discovery
+        kind = SrvDiscovery if isinstance(config.port, str) or config.hostnames else Discovery
         self.discovery = kind(config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))
         self.service = self.discovery.service
         self.clock: Clock = clock_of(chosen)

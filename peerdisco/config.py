@@ -33,6 +33,7 @@ class Options(TypedDict, total=False):
     namespace: str | None
     cluster_domain: str | None
     port: int | str | None
+    hostnames: bool
     family: Family
     own_ips: str | Iterable[str] | None
     nameservers: str | Iterable[str] | None
@@ -113,6 +114,7 @@ class DiscoveryConfig(BaseModel):
             the search list of resolv.conf.
         cluster_domain: Default: from the search list of resolv.conf, else `cluster.local`.
         port: a number is attached to each Peer; a name (`"http"`) is looked up by SRV (RFC 2782).
+        hostnames: also look up every Pod's hostname by SRV, so that `name`, `ordinal` and `fqdn` are set.
         family: `"auto"` is the family of one's own first address (IPv4 where unknown), and the other where that is
             NODATA, so that a dual-stack Pod is one peer; `"ipv4"`, `"ipv6"`; `"both"` lists every address.
         own_ips: one's own addresses. Default: `POD_IPS`/`POD_IP`, else the kernel is asked which listed address is
@@ -141,6 +143,7 @@ class DiscoveryConfig(BaseModel):
     namespace: Annotated[str, BeforeValidator(lambda v: names.label("namespace", v))] | None = None
     cluster_domain: Annotated[str, BeforeValidator(lambda v: ".".join(names.labels("cluster_domain", v)))] | None = None
     port: Annotated[_PortNumber | str, BeforeValidator(_checked_port)] | None = None
+    hostnames: bool = False
     family: Family = "auto"
     own_ips: Annotated[tuple[str, ...], _each(lambda ip: text_of(pack_ip(ip)))] | None = None
     nameservers: Annotated[tuple[str, ...], _each(lambda text: str(Nameserver.parse(text)))] | None = None

@@ -22,6 +22,7 @@ def test_defaults() -> None:
         "namespace": None,
         "cluster_domain": None,
         "port": None,
+        "hostnames": False,
         "family": "auto",
         "own_ips": None,
         "nameservers": None,

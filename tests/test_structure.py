@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_core.conditions": VOCABULARY,
     "_core.roster": VOCABULARY | {"peers"},
     "_core.discovery": VOCABULARY | {"environment"},
-    "_core.named_ports": VOCABULARY | {"_dns.query", "_core.discovery", "environment"},
+    "_core.srv_discovery": VOCABULARY | {"_dns.query", "_core.discovery", "environment"},
     "_core.watcher": VOCABULARY | {"clock", "_core.conditions", "_core.roster", "_service", "peers"},
     "_dns.query": {"answers"},
     "_dns.nameserver": set(),

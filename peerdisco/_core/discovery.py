@@ -1,7 +1,7 @@
 """What to ask about one Service, and what the answers come to. No I/O, no clock.
 
 `Discovery.steps` yields questions and takes answers; LookupFailed is thrown in where a question got no answer.
-`named_ports` adds ports by SRV. Laws of this module:
+`srv_discovery` adds ports and hostnames by SRV. Laws of this module:
 
 - This Pod is never listed, in whichever form its address is written.
 - A name inside a cluster domain whose alias leaves that domain has no Pods: NXDOMAIN.

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from peerdisco import Answer, DiscoveryConfig, LookupFailed, Question
 from peerdisco._core.discovery import Discovery, TimedQuestion
-from peerdisco._core.named_ports import NamedPortDiscovery
+from peerdisco._core.srv_discovery import SrvDiscovery
 from peerdisco._dns.blocking import drive
 from peerdisco.environment import StaticEnvironment
 from peerdisco.testing import FakeResolver
@@ -22,7 +22,7 @@ def discovery(
 
 def named(service: str = "web", *, own: tuple[bytes, ...] | None = (), **options: object) -> Discovery:
     """A Discovery of peers at the port called `http`."""
-    return discovery(service, own=own, of=NamedPortDiscovery, port="http", **options)
+    return discovery(service, own=own, of=SrvDiscovery, port="http", **options)
 
 
 def answered(

@@ -1,14 +1,15 @@
-"""Peers by the name of a port: SRV gives its number and each Pod's hostname (RFC 2782). No I/O, no clock.
+"""Peers with the port that a name stands for, and with hostnames: SRV gives both (RFC 2782). No I/O, no clock.
 
 An SRV answer brings the addresses of its targets along as glue, but loses glue long before it loses targets, and loses
 targets long before the Service's own list of addresses is cut. Laws of this module:
 
 - The list of addresses says who is there. It is asked for first; where it is empty, no SRV is asked.
-- A complete SRV answer is obeyed: an address that no target has is no peer.
+- For a named port, a complete SRV answer is obeyed: an address that no target has is no peer.
 - A cut SRV answer removes nobody: an address without a record has the port that all targets share, if they share one.
   Else it waits, and the listing says so.
+- Hostnames alone decide about nobody: without an SRV answer, peers have no hostnames.
 - A target is asked for by name only where that matters: where ports differ, where fewer targets than addresses are
-  left, or where its address was last confirmed ten minutes ago.
+  left, where hostnames are wanted, or where its address was last confirmed ten minutes ago.
 - What was learnt of a target is dropped when its address leaves, or when another target has that address.
 """
 
@@ -55,14 +56,15 @@ class _Target(NamedTuple):
     asked: float
 
 
-class NamedPortDiscovery(Discovery):
-    """A Discovery whose peers have the port that a name stands for."""
+class SrvDiscovery(Discovery):
+    """A Discovery whose peers have the port that a name stands for, or hostnames, or both."""
 
     def __init__(self, config: DiscoveryConfig, environment: Environment) -> None:
         super().__init__(config, environment)
-        self._questions = [
-            Question(names.absolute(f"_{config.port}._{protocol}.{self.service}"), "SRV") for protocol in _PROTOCOLS
-        ]
+        # The port of every peer, where no name stands for it; 0 for none.
+        self._fixed_port = None if isinstance(config.port, str) else config.port or 0
+        prefixes = [f"_{config.port}._{protocol}." for protocol in _PROTOCOLS] if self._fixed_port is None else [""]
+        self._questions = [Question(names.absolute(prefix + self.service), "SRV") for prefix in prefixes]
         self._targets: Mapping[str, _Target] = {}
 
     def ordinary(self, answer: Answer) -> Listing | None:  # noqa: ARG002 - whatever it is, SRV is to be asked
@@ -82,7 +84,7 @@ class NamedPortDiscovery(Discovery):
                 raise NotHeadlessError(self.service, text_of(min(sorted(listed), key=len)))
             if port and is_name(name):
                 ports.setdefault(name, set()).add(port)
-        if answer.complete and not ports:
+        if answer.complete and not ports and self._fixed_port is None:
             self._targets = {}
             return listing._replace(
                 outcome=Outcome.NODATA, endpoints=frozenset(), own=frozenset(), ttl=answer.ttl, complete=True, cut=False
@@ -93,12 +95,14 @@ class NamedPortDiscovery(Discovery):
         return self._with_ports(listing, targets, answer, listed)
 
     def _ask_srv(self) -> Generator[TimedQuestion, Answer, Answer]:
-        """Ask for the port, over TCP first, or over the protocol that last had it."""
+        """Ask for the port, of TCP first, or of the protocol that last had it; or for the hostnames."""
         first: Answer | None = None
         for question in self._questions:
             try:
                 answer = yield TimedQuestion(question)
             except LookupFailed as error:
+                if self._fixed_port is not None:
+                    return Answer(Outcome.NODATA, complete=False)
                 raise error.with_advice(_ADVICE) from None
             if self._is_foreign(answer):
                 answer = Answer(Outcome.NXDOMAIN)
@@ -151,7 +155,11 @@ class NamedPortDiscovery(Discovery):
         """Ask for targets by name, where that matters and as far as the limits go; the longest unasked come first."""
         unknown = [name for name, target in targets.items() if target.addresses is None]
         unclaimed = len(listed) - len(_claimed(targets))
-        matters = unclaimed and (_shared_port(targets) is None or (answer.complete and len(unknown) < unclaimed))
+        ports_matter = unclaimed and self._fixed_port is None
+        matters = ports_matter and (_shared_port(targets) is None or (answer.complete and len(unknown) < unclaimed))
+        if self.config.hostnames and not matters:
+            unknown = [name for name in unknown if not _HASH.fullmatch(name.partition(".")[0])]
+            matters = True
         old = [name for name, target in targets.items() if now - target.confirmed > _CONFIRMED_FOR]
         wanted = dict.fromkeys((*unknown, *old) if matters else old)
         holders = {ip: name for name, known in targets.items() if known.confirmed < now for ip in known.addresses or ()}
@@ -181,14 +189,18 @@ class NamedPortDiscovery(Discovery):
                 hostname = self._hostname(name, ip)
                 if hostname or ip not in fqdns:
                     fqdns[ip] = name.removesuffix(".")
-                for port in target.ports:
+                for port in target.ports if self._fixed_port is None else (self._fixed_port,):
                     # Two names for one endpoint are one peer: a hostname goes before none, and the first before others.
                     told = hostnames.get((ip, port), "")
                     hostnames[ip, port] = min(told, hostname, key=lambda text: (not text, text))
         endpoints: set[NamedEndpoint] = {(ip, port, hostname) for (ip, port), hostname in hostnames.items()}
         rest = listed - fqdns.keys()
-        shared = _shared_port(targets)
-        is_settled = answer.complete and all(target.addresses is not None for target in targets.values())
+        shared = _shared_port(targets) if self._fixed_port is None else self._fixed_port
+        is_settled = (
+            self._fixed_port is None
+            and answer.complete
+            and all(target.addresses is not None for target in targets.values())
+        )
         waiting: frozenset[bytes] = frozenset()
         if rest and not is_settled:
             if shared is None:
@@ -202,7 +214,7 @@ class NamedPortDiscovery(Discovery):
             outcome=Outcome.FOUND if endpoints or waiting else Outcome.NODATA,
             endpoints=frozenset(endpoints) - own,
             own=own,
-            ttl=min(listing.ttl, answer.ttl),
+            ttl=min(listing.ttl, answer.ttl) if answer.targets else listing.ttl,
             complete=listing.complete and waiting <= mine,
             waiting=waiting - mine,
             targets=fqdns,

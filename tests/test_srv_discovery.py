@@ -10,10 +10,11 @@ from peerdisco._core.addresses import pack_ip, text_of
 from peerdisco._core.discovery import Discovery
 from peerdisco._core.listing import UNLIMITED, Limits, Listing
 from peerdisco._core.roster import Roster
+from peerdisco._core.srv_discovery import SrvDiscovery
 from peerdisco.answers import SrvTarget
 from peerdisco.testing import FakeResolver
 from tests.support.both import ips
-from tests.support.lookups import answered, named
+from tests.support.lookups import answered, discovery, named
 
 WEB = "web.default.svc.cluster.local."
 
@@ -30,7 +31,7 @@ def srv(targets: Mapping[str, tuple[str, ...]], *, complete: bool = True, port: 
 def peers(listing: Listing) -> list[Peer]:
     """The endpoints of a listing as peers, in order."""
     found = [endpoint for endpoint in listing.endpoints if not isinstance(endpoint, bytes)]
-    return sorted(Peer(text_of(ip), port, name or None) for ip, port, name in found)
+    return sorted(Peer(text_of(ip), port or None, name or None) for ip, port, name in found)
 
 
 class Zone:
@@ -45,12 +46,12 @@ class Zone:
     def __call__(self, question: Question) -> Answer:
         """Answer one question."""
         self.asked.append(question)
-        if question.name == WEB:
+        if question.name == WEB and question.rtype != "SRV":
             return Answer.of(question, self.everyone)
         if question.rtype != "SRV":
             ip = self.targets.get(question.name.partition(".")[0])
             return Answer.of(question, [ip] if ip else [])
-        if "._tcp." not in question.name:
+        if question.name.startswith("_") and "._tcp." not in question.name:
             return Answer(Outcome.NXDOMAIN)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer is None:
@@ -346,3 +347,38 @@ def test_no_live_pod_leaves_a_large_service(size: int, grown: int) -> None:
         roster.on_listing(looked(zone, subject, roster.limits, now=5.0 * lookup), 5.0 * lookup)
 
         assert set(everyone) <= set(roster.peers.ips)
+
+
+def with_hostnames(port: int | str | None = None) -> Discovery:
+    """A Discovery that looks up hostnames."""
+    return discovery(of=SrvDiscovery, hostnames=True, port=port)
+
+
+@pytest.mark.parametrize("port", [None, 8080])
+def test_hostnames_without_a_named_port(port: int | None) -> None:
+    """The bare name's SRV gives the hostnames, target by target where glue is missing; the port is the given one."""
+    zone = Zone(THREE, srv({"a": ("10.0.0.1",), "b": ()}), targets=TARGETS)
+    listing = looked(zone, with_hostnames(port))
+
+    assert [Peer("10.0.0.1", port, "a"), Peer("10.0.0.2", port, "b"), Peer("10.0.0.3", port)] == peers(listing)
+    assert (listing.complete, zone.asked_by_name) == (True, ["b"])
+
+
+@pytest.mark.parametrize("answer", [None, Answer(Outcome.NODATA), Answer(Outcome.NXDOMAIN)])
+def test_hostnames_that_can_not_be_had(answer: Answer | None) -> None:
+    """A Service whose hostnames DNS does not say is listed without them; those that were known stay."""
+    assert peers(looked(Zone(THREE, answer), with_hostnames())) == [Peer(ip) for ip in THREE]
+    subject = with_hostnames()
+    looked(Zone(THREE, srv({"a": ("10.0.0.1",)})), subject)
+    if answer is None:
+        assert peers(looked(Zone(THREE, None), subject))[0] == Peer("10.0.0.1", None, "a")
+
+
+def test_hostnames_with_a_named_port() -> None:
+    """Targets without glue are asked for, though all share a port; hashes never are."""
+    found = srv({"a": ("10.0.0.1",), "b": (), "3633646139353861": ()})
+    zone = Zone(THREE, found, targets=TARGETS)
+    listing = looked(zone, with_hostnames("http"))
+
+    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80, "b"), Peer("10.0.0.3", 80)] == peers(listing)
+    assert zone.asked_by_name == ["b"]

@@ -16,7 +16,15 @@ from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.environment import HOST_ENVIRONMENT
 from peerdisco.errors import Attempt, ConfigError, LookupFailed
 from peerdisco.peers import PackedPeers, PeerSet
-from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, clock_of, default_resolver, environment_of
+from peerdisco.resolvers import (
+    AsyncResolver,
+    DnsResolver,
+    Resolver,
+    StaticResolver,
+    clock_of,
+    default_resolver,
+    environment_of,
+)
 
 # What one-shot calls asked with, by the config's id and kept with it; and Services whose last one-shot lookup had a
 # condition that was logged, so that it is logged once.
@@ -44,7 +52,7 @@ def one_shot(
         ConfigError: An option or the resolver is invalid, or the namespace can't be determined.
     """
     config = DiscoveryConfig.of(service, options)
-    if resolver is not None or default_resolver.get() is not None:
+    if resolver is not None or default_resolver.get() is not None or config.static_ips is not None:
         return ServiceLookup(config, resolver, method)
     depends_on = HOST_ENVIRONMENT.fingerprint(config)
     kept = _one_shots.get(id(config))
@@ -81,6 +89,8 @@ class ServiceLookup:
         self.config = config
         self._own_resolver: DnsResolver | None = None
         chosen: Any = resolver if resolver is not None else default_resolver.get()
+        if chosen is None and config.static_ips is not None:
+            chosen = StaticResolver(config.static_ips)
         if chosen is None:
             chosen = self._own_resolver = DnsResolver(
                 config.servers, resolv_conf=config.resolv_conf, keep_connections=keep_connections

@@ -20,6 +20,7 @@ Family = Literal["auto", "ipv4", "ipv6", "both"]
 DEFAULT_RESOLV_CONF = "/etc/resolv.conf"
 _DAY = 86_400.0
 _PREFIX = "PEERDISCO_"
+_EVERYWHERE = ("0.0.0.0/0", "::/0")
 # What the kubelet sets, with its value, in every Pod of a namespace that has a Service called `peerdisco` or
 # `peerdisco-…`.
 _SERVICE_LINK = re.compile(
@@ -38,6 +39,7 @@ class Options(TypedDict, total=False):
     own_ips: str | Iterable[str] | None
     nameservers: str | Iterable[str] | None
     resolv_conf: str | os.PathLike[str]
+    static_ips: str | Iterable[str] | None
     timeout: float
     refresh: float
     jitter: float
@@ -121,6 +123,9 @@ class DiscoveryConfig(BaseModel):
             local.
         nameservers: `"10.96.0.10"`, `"127.0.0.1:5353"`, `"[::1]:53"`, one or several. Default: from resolv.conf.
         resolv_conf: path of resolv.conf (resolv.conf(5)), read again when it changes.
+        static_ips: a fixed list of every replica's address, this one's included, instead of DNS: for running outside a
+            cluster. Nothing is asked, so `nameservers` and a named `port` contradict it. `allowed_networks` applies only
+            if it is given.
         timeout: seconds for the whole lookup, retries included.
         refresh: seconds between a watcher's lookups.
         jitter: each wait is lengthened or shortened by up to this share of it, at random.
@@ -148,6 +153,7 @@ class DiscoveryConfig(BaseModel):
     own_ips: Annotated[tuple[str, ...], _each(lambda ip: text_of(pack_ip(ip)))] | None = None
     nameservers: Annotated[tuple[str, ...], _each(lambda text: str(Nameserver.parse(text)))] | None = None
     resolv_conf: Annotated[str, BeforeValidator(_path), Field(min_length=1)] = DEFAULT_RESOLV_CONF
+    static_ips: Annotated[tuple[str, ...], _each(lambda ip: text_of(pack_ip(ip)))] | None = None
     timeout: Seconds = 5.0
     refresh: Annotated[Seconds, Field(ge=0.01)] = 5.0
     jitter: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1, allow_inf_nan=False)] = 0.1
@@ -162,6 +168,18 @@ class DiscoveryConfig(BaseModel):
             super().__init__(service=service, **options)
         except ValidationError as error:
             raise _first_error(error) from None
+        if self.static_ips is not None:
+            self._check_static()
+
+    def _check_static(self) -> None:
+        """Refuse options that contradict a fixed list."""
+        if self.nameservers is not None:
+            problem = "contradicts `nameservers`: with a fixed list, nothing is asked; give one of the two"
+        elif isinstance(self.port, str):
+            problem = f"contradicts port={self.port!r}: a fixed list has no SRV; give `port` as a number"
+        else:
+            return
+        raise ConfigError("static_ips", self.static_ips, problem)
 
     @classmethod
     def of(cls, service: str | DiscoveryConfig, options: Options) -> DiscoveryConfig:
@@ -224,8 +242,9 @@ class DiscoveryConfig(BaseModel):
 
     @cached_property
     def networks(self) -> Networks:
-        """`allowed_networks`, parsed."""
-        return Networks(self.allowed_networks)
+        """`allowed_networks`, parsed; a fixed list may hold any address where they are not given."""
+        is_free = self.static_ips is not None and self.allowed_networks is None
+        return Networks(_EVERYWHERE if is_free else self.allowed_networks)
 
 
 @lru_cache(maxsize=256, typed=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from peerdisco._core import names
-from peerdisco._core.addresses import pack_ip, pack_ips
+from peerdisco._core.addresses import is_loopback, pack_ip, pack_ips
 from peerdisco._dns import resolv_conf
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.resolv_conf import ResolvConf
@@ -204,10 +204,11 @@ HOST_ENVIRONMENT = HostEnvironment()
 
 
 class StaticEnvironment:
-    """Environment without a cluster.
+    """The environment of a process outside a cluster, or of a test.
 
     Args:
-        own_ips: one's own addresses, packed; None to find them as on any machine.
+        own_ips: this process's addresses, packed; None to take `POD_IPS` or `POD_IP`, else those listed addresses that
+            an interface of this host other than loopback has.
         namespace: of a Service that is named without one.
         cluster_domain: the DNS domain to make names with.
     """
@@ -224,22 +225,27 @@ class StaticEnvironment:
         self._cluster_domain = cluster_domain
 
     def namespace(self, config: DiscoveryConfig) -> str:
-        """As configured, else as this object was told."""
+        """Return the configured one, else this object's."""
         return config.namespace or self._namespace
 
     def cluster_domain(self, config: DiscoveryConfig) -> str:
-        """As configured, else as this object was told."""
+        """Return the configured one, else this object's."""
         return config.cluster_domain or self._cluster_domain
 
     def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
-        """As configured, else as this object was told."""
+        """Return the configured ones, else this object's, else those that environment variables give."""
         if config.own is not None:
             return config.own
         return HOST_ENVIRONMENT.own_ips(config) if self._own_ips is None else self._own_ips
 
     def local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
-        """None, where this object was told one's own addresses; else the machine's."""
-        return HOST_ENVIRONMENT.local_among(listed) if self._own_ips is None else frozenset()
+        """Return which of the listed addresses are this host's; none where this object was given some.
+
+        Many processes of a laptop share its loopback addresses, so that those are nobody's own.
+        """
+        if self._own_ips is not None:
+            return frozenset()
+        return HOST_ENVIRONMENT.local_among(frozenset(ip for ip in listed if not is_loopback(ip)))
 
 
 def _proc_addresses(proc_net: Path) -> Iterator[bytes]:

@@ -27,6 +27,7 @@ def test_defaults() -> None:
         "own_ips": None,
         "nameservers": None,
         "resolv_conf": "/etc/resolv.conf",
+        "static_ips": None,
         "timeout": 5.0,
         "refresh": 5.0,
         "jitter": 0.1,

@@ -16,6 +16,7 @@ GOOD = {
     "NAMESERVERS": "10.96.0.10,[fd00::a]:53",
     "RESOLV_CONF": "/run/resolv.conf",
     "TIMEOUT": "2.5",
+    "STATIC_IPS": "",
     "REFRESH": "10",
     "JITTER": "0.2",
     "MAX_BACKOFF": "60",

@@ -67,6 +67,11 @@ def are_of_one_family(packed: Sequence[bytes]) -> bool:
     return not packed or len(packed[0]) * len(packed) == len(b"".join(packed))
 
 
+def is_loopback(packed: bytes) -> bool:
+    """Return whether an address is a loopback address."""
+    return ip_address(packed).is_loopback
+
+
 def reverse_name(packed: bytes) -> str:
     """Return the name under which PTR is asked for an address (RFC 1035 section 3.5, RFC 3596 section 2.5)."""
     return ip_address(packed).reverse_pointer + "."

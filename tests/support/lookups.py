@@ -7,7 +7,7 @@ from peerdisco import Answer, DiscoveryConfig, LookupFailed, Question
 from peerdisco._core.discovery import Discovery, TimedQuestion
 from peerdisco._core.srv_discovery import SrvDiscovery
 from peerdisco._dns.blocking import drive
-from peerdisco.environment import StaticEnvironment
+from peerdisco.environment import HostEnvironment, StaticEnvironment
 from peerdisco.testing import FakeResolver
 
 _Result = TypeVar("_Result")
@@ -16,8 +16,11 @@ _Result = TypeVar("_Result")
 def discovery(
     service: str = "web", *, own: tuple[bytes, ...] | None = (), of: type[Discovery] = Discovery, **options: object
 ) -> Discovery:
-    """A Discovery that knows nothing of this machine."""
-    return of(DiscoveryConfig(service, **options), StaticEnvironment(own))  # type: ignore[arg-type] # checked when it is made
+    """A Discovery that knows nothing of this host, or, with `own=None`, its addresses alone."""
+    if own is None:
+        options = {"cluster_domain": "cluster.local"} | options
+    environment = HostEnvironment(environ={"POD_NAMESPACE": "default"}) if own is None else StaticEnvironment(own)
+    return of(DiscoveryConfig(service, **options), environment)  # type: ignore[arg-type] # checked when it is made
 
 
 def named(service: str = "web", *, own: tuple[bytes, ...] | None = (), **options: object) -> Discovery:

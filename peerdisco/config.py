@@ -124,8 +124,8 @@ class DiscoveryConfig(BaseModel):
         nameservers: `"10.96.0.10"`, `"127.0.0.1:5353"`, `"[::1]:53"`, one or several. Default: from resolv.conf.
         resolv_conf: path of resolv.conf (resolv.conf(5)), read again when it changes.
         static_ips: a fixed list of every replica's address, this one's included, instead of DNS: for running outside a
-            cluster. Nothing is asked, so `nameservers` and a named `port` contradict it. `allowed_networks` applies only
-            if it is given.
+            cluster. Nothing is asked, so `nameservers` and a named `port` contradict it. `allowed_networks` applies
+            only if it is given.
         timeout: seconds for the whole lookup, retries included.
         refresh: seconds between a watcher's lookups.
         jitter: each wait is lengthened or shortened by up to this share of it, at random.

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import dns.asyncresolver
 import dns.message
@@ -25,8 +25,9 @@ from peerdisco import (
     discover_peers,
 )
 from peerdisco._dns.query import UDP_PAYLOAD
+from peerdisco.config import Options
 from tests.benchmarks import raw
-from tests.benchmarks.replies import DOMAIN, NAMESPACE, OWN, full_name, service
+from tests.benchmarks.replies import DOMAIN, NAMESPACE, OWN, dressed_service, full_name, service
 
 _LONGEST_WAIT = 10.0
 
@@ -88,6 +89,46 @@ def _keywords(world: World, pods: int) -> Call:
     return lambda: discover_peers(
         name, nameservers=server, own_ips=OWN, namespace=NAMESPACE, cluster_domain=DOMAIN, timeout=3
     )
+
+
+def _lists(world: World, pods: int) -> Call:
+    name, server = service(pods), "{}:{}".format(*world.server)
+    return lambda: discover_peers(
+        name, nameservers=[server], own_ips=[OWN], namespace=NAMESPACE, cluster_domain=DOMAIN, timeout=3
+    )
+
+
+def _networks(world: World, pods: int) -> Call:
+    name, server = service(pods), "{}:{}".format(*world.server)
+    return lambda: discover_peers(
+        name,
+        nameservers=server,
+        own_ips=OWN,
+        namespace=NAMESPACE,
+        cluster_domain=DOMAIN,
+        allowed_networks=["10.0.0.0/8", "fd00::/8"],
+    )
+
+
+def _resolv_conf(_: World, pods: int) -> Call:
+    name = service(pods)
+    return lambda: discover_peers(name, namespace=NAMESPACE, cluster_domain=DOMAIN)
+
+
+def _dressed(world: World, pods: int) -> Call:
+    config = _config(world, pods).with_options({"namespace": NAMESPACE})
+    dressed = DiscoveryConfig(dressed_service(pods), **_given(config))
+    return lambda: discover_peers(dressed)
+
+
+def _given(config: DiscoveryConfig) -> Options:
+    """The options of a config that are not defaults."""
+    return cast("Options", config.model_dump(exclude_unset=True, exclude={"service"}))
+
+
+def _named_port(world: World, pods: int) -> Call:
+    config = _config(world, pods).with_options({"port": "http"})
+    return lambda: discover_peers(config)
 
 
 def _reading_ips(world: World, pods: int) -> Call:
@@ -171,6 +212,13 @@ def _aiodns(world: World, pods: int) -> Call:
     return lambda: resolver.query_dns(name, "A")
 
 
+def _cyares(world: World, pods: int) -> Call:
+    host, port = world.server
+    resolver = import_module("cyares.aio").DNSResolver([host], udp_port=port, tcp_port=port, timeout=5.0)
+    name = full_name(pods)
+    return lambda: resolver.query(name, "A")
+
+
 def _getaddrinfo(_: World, pods: int) -> Call:
     name = full_name(pods)
     return lambda: socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
@@ -192,6 +240,10 @@ def _ips_of_peers(peers: PeerSet) -> Iterable[str]:
     return peers.ips
 
 
+def _text(address: str | bytes) -> str:
+    return address.decode() if isinstance(address, bytes) else address
+
+
 def _ips_of_slices(found: Any) -> Iterable[str]:
     return (ip for piece in found.items for endpoint in piece.endpoints for ip in endpoint.addresses)
 
@@ -206,19 +258,27 @@ def _isolated(world: World) -> bool:
 
 RAW, RAW_REMEMBERING, RAW_KEPT = "raw sockets", "raw sockets, TCP remembered", "raw sockets, kept open"
 DISCOVER, KEYWORDS, IPS, PEERS = "discover_peers", "… options as keywords", "… and .ips", "… and every Peer"
+LISTS, NETWORKS = "… options as lists", "… allowed_networks set"
+DRESSED, NAMED_PORT = "… NS records and EDNS options", "… a named port (two questions)"
+RESOLV_CONF = "… nameserver and own address found"
 OWN_UNKNOWN, ADISCOVER = "… own address found", "adiscover_peers"
 WATCHER, ASYNC_WATCHER = "PeerWatcher.refresh", "AsyncPeerWatcher.refresh"
 DNSPYTHON, ASYNC_DNSPYTHON = "dnspython Resolver", "dnspython asyncresolver"
-AIODNS, GETADDRINFO, KUBERNETES = "aiodns", "getaddrinfo", "kubernetes client"
+AIODNS, CYARES, GETADDRINFO, KUBERNETES = "aiodns", "cyares", "getaddrinfo", "kubernetes client"
 
 CONTENDERS = (
     Contender(RAW, lambda world, pods: raw.Opened(world.server, full_name(pods)), _ips_of_raw),
     Contender(RAW_REMEMBERING, lambda world, pods: raw.Remembering(world.server, full_name(pods)), _ips_of_raw),
     Contender(DISCOVER, _discover, _ips_of_peers),
     Contender(KEYWORDS, _keywords, _ips_of_peers),
+    Contender(LISTS, _lists, _ips_of_peers),
+    Contender(NETWORKS, _networks, _ips_of_peers),
+    Contender(DRESSED, _dressed, _ips_of_peers),
+    Contender(NAMED_PORT, _named_port, _ips_of_peers),
     Contender(IPS, _reading_ips, tuple),
     Contender(PEERS, _every_peer, lambda peers: map(str, peers)),
     Contender(OWN_UNKNOWN, _own_unknown, _ips_of_peers, can_run=_isolated),
+    Contender(RESOLV_CONF, _resolv_conf, _ips_of_peers, can_run=_isolated),
     Contender(ADISCOVER, _adiscover, _ips_of_peers, is_async=True),
     Contender(RAW_KEPT, lambda world, pods: raw.Kept(world.server, full_name(pods)), _ips_of_raw),
     Contender(WATCHER, _watcher, _ips_of_peers),
@@ -231,6 +291,13 @@ CONTENDERS = (
         lambda result: (record.data.addr for record in result.answer),
         is_async=True,
         can_run=_installed("aiodns"),
+    ),
+    Contender(
+        CYARES,
+        _cyares,
+        lambda result: (_text(record.data.addr) for record in result.answer),
+        is_async=True,
+        can_run=_installed("cyares"),
     ),
     Contender(GETADDRINFO, _getaddrinfo, lambda found: (info[4][0] for info in found), can_run=_isolated),
     Contender(KUBERNETES, _kubernetes, _ips_of_slices, can_run=_installed("kubernetes")),

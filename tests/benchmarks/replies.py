@@ -6,10 +6,11 @@ from ipaddress import IPv4Address
 from itertools import cycle
 
 from dns.rcode import NOERROR
-from dns.rdatatype import A
+from dns.rdatatype import NS, SRV, A
 
+from peerdisco._core.addresses import dashed
 from peerdisco.testing._coredns.query import Edns, Query, parse
-from peerdisco.testing._coredns.records import Reply, RRset, packed
+from peerdisco.testing._coredns.records import Reply, RRset, packed, server
 from peerdisco.testing._coredns.render import Transport, render
 
 NAMESPACE, DOMAIN = "default", "cluster.local"
@@ -21,6 +22,11 @@ _SHUFFLES = 8
 def service(pods: int) -> str:
     """The short name of the Service that has so many Pods."""
     return f"n{pods}"
+
+
+def dressed_service(pods: int) -> str:
+    """The short name of the same Service, whose replies have NS records and EDNS options as well."""
+    return f"d{pods}"
 
 
 def full_name(pods: int) -> str:
@@ -63,14 +69,44 @@ class Replies:
     def _render(self, query: Query) -> list[bytearray]:
         rng = random.Random(1)
         rendered = [render(query, _says(query), self._transport, rng) for _ in range(_SHUFFLES)]
+        if query.name[0].startswith(b"d"):
+            rendered = list(map(_dressed, rendered))
         if self._transport == "tcp":
             rendered = [len(reply).to_bytes(2) + reply for reply in rendered]
         return list(map(bytearray, rendered))
 
 
 def _says(query: Query) -> Reply:
+    if query.rtype == SRV:
+        return _srv(query)
     if query.rtype != A:
         return Reply(NOERROR, authoritative=True)
-    pods = int(query.name[0].removeprefix(b"n"))
+    pods = int(query.name[0][1:])
     rdatas = [IPv4Address(ip).packed for ip in addresses(pods)]
     return Reply(NOERROR, authoritative=True, answer=[RRset(packed(query.name), A, _TTL, rdatas)])
+
+
+def _srv(query: Query) -> Reply:
+    """The SRV answer of a named port: a target for each Pod, and its address as glue."""
+    name = packed(query.name[2:])
+    ips = [IPv4Address(ip).packed for ip in addresses(int(query.name[2][1:]))]
+    targets = {packed((dashed(ip).encode(),))[:-1] + name: ip for ip in ips}
+    answer = [server(packed(query.name), _TTL, 1, 8080, target) for target in targets]
+    return Reply(
+        NOERROR,
+        authoritative=True,
+        answer=answer,
+        additional=[RRset(target, A, _TTL, [ip]) for target, ip in targets.items()],
+    )
+
+
+_OPT_SIZE = 11
+_NS = b"\xc0\x0c" + NS.to_bytes(2) + b"\0\1\0\0\0\x1e\0\2\xc0\x0c"
+_COOKIE = b"\0\x0a\0\x18" + bytes(24)
+
+
+def _dressed(reply: bytes) -> bytes:
+    """Add two NS records and a DNS cookie (RFC 7873), as signed zones and resolvers with cookies do."""
+    head, opt = reply[:-_OPT_SIZE], reply[-_OPT_SIZE:]
+    head = head[:8] + (2).to_bytes(2) + head[10:]
+    return head + 2 * _NS + opt[:9] + len(_COOKIE).to_bytes(2) + _COOKIE

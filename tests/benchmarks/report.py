@@ -16,7 +16,7 @@ from tests.benchmarks.targets import SIZES, Results, Target, targets
 
 _ORDER = [contender.name for contender in names.CONTENDERS]
 _KEPT = {names.RAW_KEPT, names.WATCHER, names.ASYNC_WATCHER}
-_MEASURED = ("aiodns", "dnspython", "kubernetes", "pycares", "pydantic")
+_MEASURED = ("aiodns", "cyares", "dnspython", "kubernetes", "pycares", "pydantic")
 _LEGEND = """\
 In brackets: how many times as long as raw sockets, which ask the same question and parse nothing. These are opened for
 each lookup, and ask over UDP before TCP. peerdisco remembers what needs TCP, here from N=100 on; the second row shows
@@ -28,6 +28,7 @@ _PLOTTED = (
     names.ADISCOVER,
     names.GETADDRINFO,
     names.AIODNS,
+    names.CYARES,
     names.DNSPYTHON,
     names.KUBERNETES,
 )

@@ -78,42 +78,40 @@ def targets(results: Results) -> Iterator[Target]:
 
 
 def _against_raw(results: Results) -> Iterator[Target]:
-    for pods, limit in ((1, 1.5), (3, 1.5), (100, 2.0), (1000, 2.0), (4000, 2.5)):
+    for pods, limit in zip(SIZES, (1.2, 1.2, 1.2, 1.0, 1.3, 2.4), strict=True):
         ratio = results.ratio(names.DISCOVER, names.RAW, pods)
         yield Target(f"discover_peers ÷ raw sockets, N={pods}", limit, ratio)
-    for pods in SIZES:
-        plain, keywords = (results.ratio(name, names.RAW, pods) for name in (names.DISCOVER, names.KEYWORDS))
-        more = None
-        if plain is not None and keywords is not None:
-            more = Spread(keywords.median - plain.median, keywords.calm - plain.calm)
-        yield Target(f"options as keywords: more of raw sockets' time, N={pods}", 0.2, more)
+    for form in (names.KEYWORDS, names.LISTS, names.NETWORKS):
+        for pods in SIZES:
+            plain, other = (results.ratio(name, names.RAW, pods) for name in (names.DISCOVER, form))
+            more = None
+            if plain is not None and other is not None:
+                more = Spread(other.median - plain.median, other.calm - plain.calm)
+            yield Target(f"{form.removeprefix('… ')}: more of raw sockets' time, N={pods}", 0.15, more)
     yield Target("discover_peers and .ips ÷ raw sockets, N=1000", 2.5, results.ratio(names.IPS, names.RAW, 1000))
-    for pods, limit in ((1, 1.5), (3, 1.5), (1000, 2.5)):
+    for pods in SIZES[:3]:
+        ratio = results.ratio(names.WATCHER, names.RAW, pods)
+        yield Target(f"a watcher's unchanged refresh ÷ raw sockets, N={pods}", 1.2, ratio)
+    for pods, limit in ((100, 1.5), (1000, 2.2)):
         ratio = results.ratio(names.WATCHER, names.RAW_KEPT, pods)
         yield Target(f"a watcher's unchanged refresh ÷ raw kept sockets, N={pods}", limit, ratio)
 
 
 def _against_itself(results: Results) -> Iterator[Target]:
-    for pods in SIZES:
-        ratio = results.ratio(names.ADISCOVER, names.DISCOVER, pods)
-        yield Target(f"adiscover_peers ÷ discover_peers, N={pods}", 1.3, ratio)
-    for pods in SIZES:
-        ratio = results.ratio(names.ASYNC_WATCHER, names.WATCHER, pods)
-        yield Target(f"AsyncPeerWatcher.refresh ÷ PeerWatcher.refresh, N={pods}", 1.3, ratio)
+    for one, other in ((names.ADISCOVER, names.DISCOVER), (names.ASYNC_WATCHER, names.WATCHER)):
+        for pods in SIZES:
+            yield Target(f"{one} ÷ {other}, N={pods}", 1.35, results.ratio(one, other, pods))
     for pods in SIZES:
         ratio = results.ratio(names.OWN_UNKNOWN, names.DISCOVER, pods)
         yield Target(f"own address found ÷ own address given, N={pods}", 1.2, ratio)
+    ratio = results.ratio(names.DRESSED, names.DISCOVER, 1000)
+    yield Target("NS records and EDNS options ÷ plain reply, N=1000", 1.3, ratio)
 
 
 def _against_others(results: Results) -> Iterator[Target]:
-    pairs = (
-        (names.GETADDRINFO, names.DISCOVER),
-        (names.AIODNS, names.DISCOVER),
-        (names.AIODNS, names.ADISCOVER),
-    )
-    for other, ours in pairs:
+    for other in (names.GETADDRINFO, names.AIODNS, names.CYARES):
         for pods in SIZES:
-            yield Target(f"{other} ÷ {ours}, N={pods}", 1, results.ratio(other, ours, pods), at_least=True)
+            yield Target(f"discover_peers ÷ {other}, N={pods}", 1, results.ratio(names.DISCOVER, other, pods))
     for pods, limit in ((3, 4), (100, 20), (1000, 60), (4000, 120)):
         ratio = results.ratio(names.DNSPYTHON, names.DISCOVER, pods)
         yield Target(f"dnspython ÷ discover_peers, N={pods}", limit, ratio, at_least=True)

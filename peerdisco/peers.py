@@ -5,7 +5,6 @@ Thousands of endpoints are held and compared packed; text and `Peer` objects are
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -245,6 +244,8 @@ class PeerSet(Sequence[Peer]):
         """
         if not isinstance(key, (str, bytes)):
             raise ConfigError("key", key, f"must be text or bytes, not {type(key).__name__}")
+        from hashlib import sha256
+
         raw = key.encode() if isinstance(key, str) else key
         packed = self._packed.joined(self._said.own)
         if not packed.endpoints:
@@ -252,7 +253,7 @@ class PeerSet(Sequence[Peer]):
 
         def weight(endpoint: Endpoint) -> bytes:
             address = address_of(endpoint)
-            return hashlib.sha256(next(iter(mapped(address)), address) + raw).digest()
+            return sha256(next(iter(mapped(address)), address) + raw).digest()
 
         return packed.peer(max(packed.sorted(), key=weight))
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tests.benchmarks.contenders import World
 from tests.benchmarks.measure import Spread
 
-IMPORT_OURS = "import peerdisco"
+IMPORT_OURS = "from peerdisco import discover_peers"
 # What peerdisco uses of its dependencies, and one model, since the first one makes pydantic load most of itself.
 IMPORT_THEIRS = """
 import dns.exception, dns.flags, dns.message, dns.name, dns.rcode, dns.rdatatype, dns.rrset
@@ -53,10 +53,10 @@ class Processes(NamedTuple):
     """Medians.
 
     Attributes:
-        import_ours: seconds that `import peerdisco` takes.
+        import_ours: seconds that `from peerdisco import discover_peers` takes.
         import_theirs: seconds that what it needs of its dependencies takes.
         rss_empty: bytes that an interpreter holds.
-        rss_ours: bytes that it holds after `import peerdisco`.
+        rss_ours: bytes that it holds after that.
         rss_theirs: bytes that it holds after importing what that needs.
         idle: share of a core that a watcher takes which finds nothing new.
     """

@@ -101,7 +101,7 @@ def _processes(results: Results) -> str:
     if found is None:
         return ""
     rows = (
-        ("import peerdisco", f"{found.import_ours.median * 1e3:.0f} ms"),
+        ("from peerdisco import discover_peers", f"{found.import_ours.median * 1e3:.0f} ms"),
         ("import of what it needs of its dependencies", f"{found.import_theirs.median * 1e3:.0f} ms"),
         ("memory of an interpreter", f"{found.rss_empty / 2**20:.1f} MiB"),
         ("… with those dependencies", f"{found.rss_theirs / 2**20:.1f} MiB"),

@@ -74,7 +74,9 @@ def targets(results: Results) -> Iterator[Target]:
     processes = results.processes
     idle = None if processes is None else Spread(processes.idle * 100, processes.idle * 100)
     yield Target("an idle watcher, N=1000, refresh every second", 0.1, idle, "% of a core")
-    yield Target("import peerdisco ÷ its dependencies' parts", 1.1, None if processes is None else processes.imported)
+    yield Target(
+        "import of discover_peers ÷ its dependencies' parts", 1.1, None if processes is None else processes.imported
+    )
 
 
 def _against_raw(results: Results) -> Iterator[Target]:

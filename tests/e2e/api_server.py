@@ -18,6 +18,8 @@ from tests.e2e.objects import (
 __all__ = ["ApiServer", "Endpoint", "PodLike"]
 
 SERVICE = "kubernetes.io/service-name"
+IMPORTED = "multicluster.kubernetes.io/service-name"
+SOURCE = "multicluster.kubernetes.io/source-cluster"
 
 
 class ApiServer:
@@ -93,6 +95,25 @@ class ApiServer:
         spec = {"type": "ExternalName", "externalName": target}
         self._service(name, namespace, spec, {}, [])
 
+    def service_import(
+        self,
+        name: str,
+        pods: Mapping[str, Iterable[str | PodLike]],
+        *,
+        ips: Sequence[str] = (),
+        ports: Mapping[str, int] | None = None,
+    ) -> None:
+        """Declare a Service of other clusters, with its Pods by cluster; it is headless unless it has `ips` itself.
+
+        See https://multicluster.sigs.k8s.io/concepts/multicluster-services-api/.
+        """
+        spec = {"type": "ClusterSetIP" if ips else "Headless", "ips": list(ips), "ports": ports_json(ports or {})}
+        self._server.put("ServiceImport", "default", name, spec=spec)
+        for cluster, members in pods.items():
+            for family, n, chunk in slices_of(endpoints_of(members)):
+                labels = {IMPORTED: name, SOURCE: cluster}
+                self._put_slice(f"{name}-{cluster}-{family.lower()}-{n}", "default", labels, family, chunk, ports or {})
+
     def endpoint_slice(
         self,
         service: str,
@@ -103,7 +124,7 @@ class ApiServer:
         ports: Mapping[str, int] | None = None,
     ) -> None:
         """Declare one IPv4 slice by hand, until its Service is declared again."""
-        self._put_slice(service, namespace, name, "IPv4", endpoints_of(pods), ports=ports or {})
+        self._put_slice(name, namespace, {SERVICE: service}, "IPv4", endpoints_of(pods), ports or {})
 
     def pod(self, name: str, ip: str, *, namespace: str = "default") -> None:
         """Declare a Pod, as `pods verified` and `autopath` read it."""
@@ -131,26 +152,25 @@ class ApiServer:
         stale = self._slices_of(name, namespace)
         for family, n, chunk in slices_of(endpoints):
             slice_name = f"{name}-{family.lower()}-{n}"
-            self._put_slice(name, namespace, slice_name, family, chunk, ports=ports)
+            self._put_slice(slice_name, namespace, {SERVICE: name}, family, chunk, ports)
             stale.discard(slice_name)
         for slice_name in stale:
             self._server.drop("EndpointSlice", namespace, slice_name)
 
     def _put_slice(
         self,
-        service: str,
-        namespace: str,
         name: str,
+        namespace: str,
+        labels: dict[str, str],
         family: str,
         endpoints: Sequence[Endpoint],
-        *,
         ports: Mapping[str, int],
     ) -> None:
         self._server.put(
             "EndpointSlice",
             namespace,
             name,
-            labels={SERVICE: service},
+            labels=labels,
             addressType=family,
             endpoints=[endpoint_json(endpoint) for endpoint in endpoints],
             ports=ports_json(ports),
@@ -158,4 +178,4 @@ class ApiServer:
 
     def _slices_of(self, service: str, namespace: str) -> set[str]:
         known = self._server.items("EndpointSlice", namespace).items()
-        return {name for name, item in known if item["metadata"]["labels"][SERVICE] == service}
+        return {name for name, item in known if item["metadata"]["labels"].get(SERVICE) == service}

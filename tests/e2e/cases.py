@@ -50,6 +50,14 @@ class Declares(Protocol):
 
 def declare(cluster: Declares) -> None:
     """Declare one Service of each kind, and one of each size around a boundary."""
+    declare_kinds(cluster)
+    for version, counts in SIZES.items():
+        for count in counts:
+            cluster.headless(sized(version, count), many(version, count), ports={"http": 8080})
+
+
+def declare_kinds(cluster: Declares) -> None:
+    """Declare one Service of each kind."""
     web, down = ["10.0.0.1", "10.0.0.2", "10.0.0.3"], Pod("10.2.0.2", ready=False)
     http = {"http": 8080}
     cluster.headless("web", web, ports={"http": 8080, "metrics": 9090})
@@ -73,9 +81,6 @@ def declare(cluster: Declares) -> None:
     cluster.cluster_ip("vip-v6", "fd00:96::3", ports=http)
     for name, target in EXTERNAL.items():
         cluster.external_name(name, target)
-    for version, counts in SIZES.items():
-        for count in counts:
-            cluster.headless(sized(version, count), many(version, count), ports=http)
 
 
 def sized(version: int, count: int) -> str:

@@ -1,22 +1,36 @@
 """Corefiles as clusters have them. `CoreDNS` finds the ports, and puts them in."""
 
-HOST = "127.0.0.1"
+from tests.e2e.daemon import HOST
+
+UPSTREAM = f"forward . {HOST}:{{$ORIGIN_PORT}}"
+"""The line that sends all names outside the cluster to `upstream`."""
+
+
+CLUSTERSET = "clusterset.local"
 
 
 def corefile(
-    endpoint: str, *, ttl: int = 30, plugins: str = "", zone: str = "cluster.local", port: str = "{$PORT}"
+    endpoint: str,
+    *,
+    ttl: int = 30,
+    plugins: str = "",
+    zone: str = "cluster.local",
+    port: str = "{$PORT}",
+    multicluster: bool = False,
 ) -> str:
     """One server for the zone, as kubeadm writes it; `plugins` are further lines of it."""
     pods = "verified" if "autopath" in plugins else "insecure"
+    others, option = (CLUSTERSET, f"multicluster {CLUSTERSET}") if multicluster else ("", "")
     return f"""
 .:{port} {{
     bind {HOST}
     errors
     ready {HOST}:{{$READY_PORT}}
     {plugins}
-    kubernetes {zone} in-addr.arpa ip6.arpa {{
+    kubernetes {zone} {others} in-addr.arpa ip6.arpa {{
         endpoint {endpoint}
         pods {pods}
+        {option}
         fallthrough in-addr.arpa ip6.arpa
         ttl {ttl}
         startup_timeout 1ms
@@ -53,3 +67,23 @@ def node_local(endpoint: str, *, ttl: int = 30, success: int = 30, denial: int =
     origin = f"{HOST}:{{$ORIGIN_PORT}}"
     server = corefile(endpoint, ttl=ttl, port="{$ORIGIN_PORT}")
     return node_cache(origin, success=success, denial=denial) + server
+
+
+def upstream(wildcard: str = "", address: str = "") -> str:
+    """The network's own nameserver: every name below `wildcard` has that address, and no other name exists."""
+    record = f'answer "{{{{ .Name }}}} 60 IN A {address}"'
+    found = f"template IN A {wildcard} {{\n{record}\n}}"
+    return _denying(".", "NXDOMAIN") + (_denying(wildcard, "NOERROR", found) if wildcard else "")
+
+
+def _denying(zone: str, rcode: str, but: str = "") -> str:
+    return f"""
+{zone}:{{$ORIGIN_PORT}} {{
+    bind {HOST}
+    {but}
+    template ANY ANY {{
+        rcode {rcode}
+        authority "{zone} 60 IN SOA ns. hostmaster. 1 60 60 60 60"
+    }}
+}}
+"""

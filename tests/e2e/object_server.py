@@ -20,6 +20,7 @@ KINDS = {
     "Pod": ("v1", "/api/v1/pods"),
     "Service": ("v1", "/api/v1/services"),
     "EndpointSlice": ("discovery.k8s.io/v1", "/apis/discovery.k8s.io/v1/endpointslices"),
+    "ServiceImport": ("multicluster.x-k8s.io/v1alpha1", "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports"),
 }
 PATHS = {path: kind for kind, (_, path) in KINDS.items()}
 

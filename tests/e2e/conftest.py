@@ -1,4 +1,4 @@
-"""Builds CoreDNS where these tests run, or says why they don't; starts it for them."""
+"""Builds CoreDNS where tests need it, or says why they don't run; starts it for them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Find or build the binary before the first test, if any test needs it."""
     config = session.config
-    if config.option.collectonly or not any(HERE in item.path.parents for item in session.items):
+    needing = (item for item in session.items if "coredns_binary" in getattr(item, "fixturenames", ()))
+    if config.option.collectonly or not any(needing):
         return
     capture = config.pluginmanager.getplugin("capturemanager")
     try:
@@ -44,7 +45,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {key}: {value}")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def coredns_binary(pytestconfig: pytest.Config) -> Path:
     """The CoreDNS to start."""
     found = pytestconfig.stash[FOUND]

@@ -1,21 +1,28 @@
-"""A Pod that looks Services up, in one of both worlds."""
+"""A Pod that looks Services up."""
 
-from typing import Unpack
+from typing import Protocol, Unpack
 
 from peerdisco import PeerSet
 from peerdisco.config import Options
 from tests.e2e.cases import ZONE
-from tests.e2e.coredns import CoreDNS
 from tests.support.both import Discover
 
 OWN = "10.0.0.1"
 PATIENCE = 20.0  # seconds; so long a lookup may take where the machine is busy
 
 
-class Pod:
-    """The Pod that looks, in one of both worlds."""
+class Server(Protocol):
+    """A DNS server."""
 
-    def __init__(self, discover: Discover, server: CoreDNS) -> None:
+    @property
+    def address(self) -> str:
+        """Its address and port."""
+
+
+class Pod:
+    """The Pod that looks, by one of the ways to a list."""
+
+    def __init__(self, discover: Discover, server: Server) -> None:
         self._discover = discover
         self._server = server
 

@@ -31,3 +31,5 @@ in_every_way = pytest.mark.parametrize(
     [blocking, in_a_loop, by_watcher, by_async_watcher],
     ids=["sync", "async", "watcher", "async watcher"],
 )
+in_two_ways = pytest.mark.parametrize("discover", [blocking, by_async_watcher], ids=["sync", "async watcher"])
+"""Both kinds of sockets, a single lookup and a watcher: for what takes long."""

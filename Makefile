@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: help demo test check e2e format lint types docs wheel bench simulate lag clean
 
 help: ## List the targets.
-	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "peerdisco needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
@@ -29,7 +29,7 @@ $(VENV)/.bench: $(VENV)/.dev
 demo: $(VENV)/.runtime ## Tell the story of a headless Service, with real packets on 127.0.0.1.
 	@$(BIN)/peerdisco demo
 
-test: $(VENV)/.dev ## Run every test; those that need CoreDNS are skipped where it can't be had.
+test: $(VENV)/.dev ## Run every test; those that need CoreDNS or another DNS server are skipped where it can't be had.
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: lint types ## Run the inner loop: lint, types, and the unit tests alone, on all cores.
@@ -37,6 +37,10 @@ check: lint types ## Run the inner loop: lint, types, and the unit tests alone, 
 
 e2e: $(VENV)/.dev ## Run the tests against a real CoreDNS, building it if need be; fail where it can't be had.
 	@$(BIN)/python -m pytest tests/e2e --require-coredns $(ARGS)
+
+.PHONY: e2e-servers
+e2e-servers: $(VENV)/.dev ## Run the tests against other DNS servers (dnsmasq, unbound, BIND, …); fail where one is missing.
+	@$(BIN)/python -m pytest tests/e2e/servers --require-coredns --require-servers $(ARGS)
 
 format: $(VENV)/.dev ## Format the code.
 	@$(BIN)/ruff format

@@ -10,7 +10,7 @@ from tests.e2e.coredns import CoreDNS, CoreDNSUnavailable, binary
 from tests.e2e.corefiles import corefile
 
 HERE = Path(__file__).parent
-MEASURED = ("lag", "flaps")
+MEASURED = ("lag", "flaps", "servers")
 FOUND = pytest.StashKey[Path | str]()
 
 
@@ -38,8 +38,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was measured: how far watchers were behind, how often a Pod came and went."""
-    for report in terminalreporter.getreports("passed"):
+    """Print what was measured: how far watchers were behind, how often a Pod came and went, what servers do."""
+    for report in (report for word in ("passed", "failed", "skipped") for report in terminalreporter.getreports(word)):
         for key, value in dict(report.user_properties).items() if report.when == "call" else ():
             if key.startswith(MEASURED):
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {key}: {value}")

@@ -1,4 +1,4 @@
-"""BIND's named: an authority, and a cache in front of CoreDNS with its default limits.
+"""BIND's named: an authority, and a cache in front of CoreDNS, with its default limit of records and without.
 
 See https://bind9.readthedocs.io/en/stable/reference.html.
 """
@@ -18,8 +18,16 @@ def authority(site: Site) -> list[str]:
 
 def forwarder(site: Site) -> list[str]:
     """Asks CoreDNS; its cache takes up to 100 records of one name and type, unless told otherwise."""
-    options = f"recursion yes; forward only; forwarders {{ {HOST} port {site.origin}; }}; empty-zones-enable no;"
-    return _command(site, options, "")
+    return _command(site, _forward(site), "")
+
+
+def unlimited(site: Site) -> list[str]:
+    """Asks CoreDNS, and takes any number of records."""
+    return _command(site, f"{_forward(site)} max-records-per-type 0;", "")
+
+
+def _forward(site: Site) -> str:
+    return f"recursion yes; forward only; forwarders {{ {HOST} port {site.origin}; }}; empty-zones-enable no;"
 
 
 def _command(site: Site, options: str, zones: str) -> list[str]:

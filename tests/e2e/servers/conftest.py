@@ -13,7 +13,7 @@ from tests.e2e.daemon import Daemon, free_ports
 from tests.e2e.pod import Pod
 from tests.e2e.servers import cluster
 from tests.e2e.servers.kinds import AUTHORITIES, FORWARDERS, REFERENCE
-from tests.e2e.servers.site import NotInstalled, Site, start
+from tests.e2e.servers.site import Configure, NotInstalled, Site, start
 from tests.support.both import Discover
 
 
@@ -34,10 +34,10 @@ class Server(NamedTuple):
         return self.daemon.port
 
 
-def started(config: pytest.Config, name: str, site: Site) -> Daemon:
+def installed(config: pytest.Config, configure: Configure, site: Site) -> Daemon:
     """Start a server, or skip the test where it is not installed; fail it with `--require-servers`."""
     try:
-        return start((AUTHORITIES | FORWARDERS)[name], site)
+        return start(configure, site)
     except NotInstalled as reason:
         if config.getoption("--require-servers"):
             pytest.fail(str(reason), pytrace=False)
@@ -72,7 +72,7 @@ def server(
         return
     (port,) = free_ports(1)
     site = Site(tmp_path_factory.mktemp("server"), port, zones, origin.port)
-    with started(request.config, request.param, site) as daemon:
+    with installed(request.config, (AUTHORITIES | FORWARDERS)[request.param], site) as daemon:
         yield Server(request.param, daemon)
 
 

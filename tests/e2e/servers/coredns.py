@@ -12,10 +12,19 @@ def authority(site: Site) -> list[str]:
 
 
 def forwarder(site: Site) -> list[str]:
-    """Asks CoreDNS."""
+    """Asks CoreDNS. What it hears it keeps for as long as the TTL says, where the default is 5 seconds or more."""
     return _command(site, f"    forward . {HOST}:{site.origin}\n")
 
 
 def _command(site: Site, plugins: str) -> list[str]:
-    corefile = f".:{site.port} {{\n    bind {HOST}\n    errors\n    cache\n{plugins}}}\n"
-    return [str(binary()), "-conf", site.write("Corefile", corefile)]
+    text = f"""
+.:{site.port} {{
+    bind {HOST}
+    errors
+    cache {{
+        success 9984 3600 0
+        denial 9984 1800 0
+    }}
+{plugins}}}
+"""
+    return [str(binary()), "-conf", site.write("Corefile", text)]

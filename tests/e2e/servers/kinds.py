@@ -24,10 +24,12 @@ FORWARDERS: dict[str, Configure] = {
     "CoreDNS forward": coredns.forwarder,
     "dnsmasq forward": dnsmasq.forwarder,
     "unbound": unbound.forwarder,
-    "unbound with glue": unbound.talkative,
+    "unbound, with glue": unbound.talkative,
     "BIND forward": bind.forwarder,
+    "BIND forward, unlimited": bind.unlimited,
     "Knot Resolver": knot.forwarder,
     "PowerDNS Recursor": powerdns.forwarder,
+    "PowerDNS Recursor, unlimited": powerdns.unlimited,
 }
 
 _VERSION = {

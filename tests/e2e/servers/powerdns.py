@@ -26,7 +26,16 @@ security-poll-suffix=
 
 
 def forwarder(site: Site) -> list[str]:
-    """Asks CoreDNS."""
+    """Asks CoreDNS; it takes up to 256 records of one name and type, unless told otherwise."""
+    return _recursor(site, "")
+
+
+def unlimited(site: Site) -> list[str]:
+    """Asks CoreDNS, and takes as many records as a message has."""
+    return _recursor(site, "max-rrset-size=8192")
+
+
+def _recursor(site: Site, option: str) -> list[str]:
     text = f"""
 forward-zones-recurse=.={HOST}:{site.origin}
 local-address={HOST}
@@ -38,6 +47,7 @@ serve-rfc1918=no
 daemon=no
 disable-syslog=yes
 security-poll-suffix=
+{option}
 """
     site.write("recursor.conf", text)
     return ["pdns_recursor", f"--config-dir={site.folder}"]

@@ -11,7 +11,7 @@ from tests.e2e.changing import OPTIONS, SERVICE, Bounds, Changing, Told, pods
 from tests.e2e.coredns import CoreDNS, settled
 from tests.e2e.corefiles import corefile
 from tests.e2e.daemon import Daemon, free_ports
-from tests.e2e.servers.conftest import started
+from tests.e2e.servers.conftest import installed
 from tests.e2e.servers.kinds import FORWARDERS
 from tests.e2e.servers.site import Site
 from tests.e2e.servers.wire import says
@@ -28,19 +28,22 @@ def origin(coredns_binary: Path, api: ApiServer) -> Iterator[CoreDNS]:
         yield coredns
 
 
-@pytest.fixture(params=FORWARDERS)
+@pytest.fixture(params=[name for name in FORWARDERS if "," not in name])
 def forwarder(request: pytest.FixtureRequest, origin: CoreDNS, tmp_path: Path) -> Iterator[Daemon]:
     """Each forwarder in front of that CoreDNS."""
     (port,) = free_ports(1)
-    with started(request.config, request.param, Site(tmp_path, port, {}, origin.port)) as daemon:
+    with installed(request.config, FORWARDERS[request.param], Site(tmp_path, port, {}, origin.port)) as daemon:
         yield daemon
 
 
-def test_watchers_follow(forwarder: Daemon, api: ApiServer, record_property: Told) -> None:
-    """Pods that come, all that leave, and one that is back."""
+@pytest.mark.parametrize(
+    "steps", [[pods(0, 3), pods(1, 5), []], [pods(0, 95), pods(1, 100)]], ids=["over UDP", "over TCP"]
+)
+def test_watchers_follow(forwarder: Daemon, api: ApiServer, steps: list[list[str]], record_property: Told) -> None:
+    """Pods that come, and Pods that leave, while sockets stay open."""
     service = Changing(api)
     with watching(SERVICE, forwarder.address, **OPTIONS) as watchers:
-        for now in (pods(0, 3), pods(1, 5), [], pods(0, 1)):
+        for now in steps:
             service.declare(now)
             service.hold(watchers, CACHED, record_property)
 

@@ -19,7 +19,10 @@ Reason = Literal["timeout", "servfail", "refused", "malformed", "truncated", "no
 
 _CURES: dict[Reason, str] = {
     "timeout": "Does a NetworkPolicy or firewall block port 53 (UDP and TCP), and is the DNS server running?",
-    "servfail": "The server is up but can't answer; CoreDNS says so while it can't reach the API server: see its log.",
+    "servfail": (
+        "The server is up but can't answer: CoreDNS can't reach the API server, or a cache refuses a list "
+        "that is too large for it; see the server's log."
+    ),
     "refused": "Is the nameserver's address right, and does it serve this cluster's names?",
     "malformed": "Something between here and the server garbles DNS, or the server is broken.",
     "truncated": "The list is too long for UDP, and TCP failed: is port 53 open for TCP as well?",

@@ -1,51 +1,51 @@
-"""What a process can learn of where it runs: resolv.conf, its namespace, its own addresses.
+"""What a process can learn about where it runs: resolv.conf, its namespace, its own addresses.
 
-`HOST_ENVIRONMENT` is where this process runs. A resolver that brings `environment` of its own (as
-`peerdisco.testing.FakeResolver` does) is believed instead, and then nothing of the machine is read.
+`HOST_ENVIRONMENT` is where this process runs. A resolver that brings an `environment` of its own (as
+`peerdisco.testing.FakeResolver` does) is believed instead, and then nothing of the host is read.
 """
 
 from __future__ import annotations
 
 import copy
 import os
-import re
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from peerdisco._core import names
-from peerdisco._core.addresses import is_loopback, pack_ip, pack_ips
+from peerdisco._core.addresses import is_loopback, pack_ips
+from peerdisco._core.names import ClusterPlace
 from peerdisco._dns import resolv_conf
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.resolv_conf import ResolvConf
+from peerdisco._local import LocalAddresses
 from peerdisco.config import DiscoveryConfig
 from peerdisco.errors import ConfigError
 
 DEFAULT_DOMAIN = "cluster.local"
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _PROC_NET = Path("/proc/net")
-_LOCAL_V4 = re.compile(r"-- (\d+\.\d+\.\d+\.\d+)\n\s+/32 host LOCAL")
-# An address that was never local is asked about again only after this many seconds.
-_LOCAL_AGE = 10.0
-_NEVER_LOCAL = {4: pack_ip("192.0.2.1"), 16: pack_ip("2001:db8::1")}
 
 
 class Environment(Protocol):
     """Where a lookup is made from."""
 
     def namespace(self, config: DiscoveryConfig) -> str:
-        """The namespace of a Service that is named without one."""
+        """Return the namespace of a Service that is named without one."""
 
     def cluster_domain(self, config: DiscoveryConfig) -> str:
-        """The cluster's DNS domain."""
+        """Return the cluster's DNS domain."""
 
     def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
-        """One's own addresses, packed; None where they are known only once a list is seen."""
+        """Return this Pod's addresses, packed; None where they are known only once a list is seen."""
 
     def local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
-        """Which of the listed addresses are this host's, where `own_ips` does not say."""
+        """Return which of the listed addresses are this host's, where `own_ips` does not say.
+
+        Raises:
+            LookupFailed: It can't be found out now.
+        """
 
 
 class HostEnvironment:
@@ -54,7 +54,7 @@ class HostEnvironment:
     Args:
         environ: environment variables.
         service_account: the file in which the kubelet leaves the Pod's namespace.
-        proc_net: where Linux tells of its network.
+        proc_net: the folder in which Linux describes its network.
         clock: monotonic seconds.
     """
 
@@ -68,26 +68,21 @@ class HostEnvironment:
     ) -> None:
         self._environ = environ
         self._service_account = service_account
-        self._proc_net = proc_net
-        self._clock = clock
-        self._files: dict[str, tuple[tuple[int, ...], ResolvConf]] = {}
+        self._files: dict[str, tuple[resolv_conf.Version, ResolvConf]] = {}
         self._resolv_conf = ""
-        self._proc_readable = True
-        self._local: frozenset[bytes] = frozenset()
-        self._asked: frozenset[bytes] = frozenset()
-        self._local_read = float("-inf")
+        self._local = LocalAddresses(proc_net, clock)
 
     def resolv_conf(self, path: str) -> ResolvConf:
-        """What the file says, read again only when it has changed.
+        """Return what the file says, read again only when it has changed.
 
         Raises:
-            ConfigError: it can't be read, or is no resolv.conf.
+            ConfigError: It can't be read, or is no resolv.conf.
         """
         try:
             version = resolv_conf.version_of(path)
             kept = self._files.get(path)
             if kept is None or kept[0] != version:
-                kept = self._files[path] = version, resolv_conf.read(path)
+                kept = self._files[path] = resolv_conf.read(path)
         except OSError as error:
             raise ConfigError("resolv_conf", path, f"can't be read: {error.strerror}") from error
         return kept[1]
@@ -107,16 +102,16 @@ class HostEnvironment:
         return found
 
     def reading(self, resolv_conf: str) -> HostEnvironment:
-        """The same environment with another resolv.conf, whatever the config says."""
+        """Return the same environment with another resolv.conf, whatever the config says."""
         other = copy.copy(self)
         other._resolv_conf = resolv_conf  # noqa: SLF001 - of the same class
         return other
 
     def nameservers(self, resolv_conf: str) -> tuple[Nameserver, ...]:
-        """Whom resolv.conf says to ask.
+        """Return the nameservers of resolv.conf.
 
         Raises:
-            ConfigError: it can't be read, or names no nameserver.
+            ConfigError: It can't be read, or names no nameserver.
         """
         nameservers = self.resolv_conf(resolv_conf).nameservers
         if not nameservers:
@@ -124,10 +119,10 @@ class HostEnvironment:
         return nameservers
 
     def namespace(self, config: DiscoveryConfig) -> str:
-        """The namespace of a Service that is named without one.
+        """Return the namespace of a Service that is named without one.
 
         Raises:
-            ConfigError: nothing tells.
+            ConfigError: It can't be determined.
         """
         if config.namespace:
             return config.namespace
@@ -136,7 +131,7 @@ class HostEnvironment:
         try:
             return names.label(str(self._service_account), self._service_account.read_text("utf-8").strip())
         except (OSError, UnicodeDecodeError):  # no Pod, or automountServiceAccountToken: false
-            found = self._search_list(config).namespace
+            found = self._place(config).namespace
         if found is None:
             raise ConfigError(
                 "namespace",
@@ -147,11 +142,11 @@ class HostEnvironment:
         return found
 
     def cluster_domain(self, config: DiscoveryConfig) -> str:
-        """The cluster's DNS domain: as configured, from the search list, else `cluster.local`."""
-        return config.cluster_domain or self._search_list(config).cluster_domain or DEFAULT_DOMAIN
+        """Return the cluster's DNS domain: as configured, from the search list, else `cluster.local`."""
+        return config.cluster_domain or self._place(config).domain or DEFAULT_DOMAIN
 
     def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
-        """One's own addresses as configured or as the downward API gave them; None where neither says.
+        """Return this Pod's addresses as configured, else as the downward API gave them; None where neither says.
 
         Raises:
             ConfigError: `POD_IPS` or `POD_IP` holds something else.
@@ -167,37 +162,25 @@ class HostEnvironment:
         return None
 
     def local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:
-        """Which of the listed addresses are this machine's.
+        """Return which of the listed addresses are this host's.
 
-        The list is what makes this safe: a machine may have many addresses, of which only a Pod's own is ever listed.
+        Raises:
+            LookupFailed: No descriptor or memory is left to find out with.
         """
-        own = self._local & listed
-        if not own and self._clock() - self._local_read > _LOCAL_AGE:
-            self._read_local()
-            own = self._local & listed
-        if not self._proc_readable:
-            unasked = listed - self._asked
-            self._local |= {ip for ip in unasked if _can_bind(ip) and not _can_bind(_NEVER_LOCAL[len(ip)])}
-            self._asked = listed
-            own = self._local & listed
-        return own
+        return self._local.among(listed)
 
-    def _read_local(self) -> None:
-        now = self._clock()
-        try:
-            self._local = frozenset(_proc_addresses(self._proc_net))
-            self._proc_readable = True
-        except OSError:  # not Linux, or a sandbox that has no such file: then the kernel is asked address by address
-            self._proc_readable = False
-        self._local_read = now  # last, since another thread that finds it recent relies on the rest
+    def _place(self, config: DiscoveryConfig) -> ClusterPlace:
+        """Return what the search list says about this Pod.
 
-    def _search_list(self, config: DiscoveryConfig) -> ResolvConf:
+        Raises:
+            ConfigError: resolv.conf can't be read.
+        """
         try:
-            return self.resolv_conf(self._resolv_conf or config.resolv_conf)
+            return names.place_in(self.resolv_conf(self._resolv_conf or config.resolv_conf).search)
         except ConfigError:
             if config.servers is None or "resolv_conf" in config.model_fields_set:
                 raise
-            return ResolvConf()  # the nameservers are given, so the machine may do without the file
+            return ClusterPlace()  # the nameservers are given, so the host may do without the file
 
 
 HOST_ENVIRONMENT = HostEnvironment()
@@ -246,22 +229,3 @@ class StaticEnvironment:
         if self._own_ips is not None:
             return frozenset()
         return HOST_ENVIRONMENT.local_among(frozenset(ip for ip in listed if not is_loopback(ip)))
-
-
-def _proc_addresses(proc_net: Path) -> Iterator[bytes]:
-    yield from map(socket.inet_aton, _LOCAL_V4.findall((proc_net / "fib_trie").read_text("ascii")))
-    try:
-        table = (proc_net / "if_inet6").read_text("ascii")
-    except FileNotFoundError:  # IPv6 is off
-        return
-    yield from (bytes.fromhex(line.split()[0]) for line in table.splitlines())
-
-
-def _can_bind(packed: bytes) -> bool:
-    family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.bind((socket.inet_ntop(family, packed), 0))
-    except OSError:  # also where the machine has no such family
-        return False
-    return True

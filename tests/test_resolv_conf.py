@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peerdisco import ConfigError, DnsResolver, LookupFailed, Question
+from peerdisco._core.names import place_in
+from peerdisco._dns import resolv_conf
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.resolv_conf import ResolvConf
 from peerdisco.environment import HostEnvironment
@@ -32,33 +34,8 @@ def test_the_kubelets() -> None:
     parsed = ResolvConf.parse(KUBELET)
 
     assert servers("200.64.0.10") == parsed.nameservers
-    assert (parsed.namespace, parsed.cluster_domain) == ("default", "cluster.local")
-
-
-@pytest.mark.parametrize(
-    ("search", "namespace", "domain"),
-    [
-        ("shop.svc.k8s.example svc.k8s.example k8s.example", "shop", "k8s.example"),
-        ("shop.svc.local svc.local local", "shop", "local"),
-        ("svc.svc.cluster.local svc.cluster.local cluster.local", "svc", "cluster.local"),
-        ("Shop.SVC.Cluster.Local. svc.cluster.LOCAL. cluster.local.", "shop", "cluster.local"),
-        (". shop.svc.cluster.local svc.cluster.local cluster.local", "shop", "cluster.local"),
-        ("my_corp.example 1shop.svc.cluster.local svc.cluster.local", "1shop", "cluster.local"),
-        (" ".join([f"d{n}.example" for n in range(9)] + ["shop.svc.c.l", "svc.c.l", "c.l"]), "shop", "c.l"),
-        (f"{'x' * 63}.{'y' * 63}.{'z' * 63}.example shop.svc.{'c' * 63}.l svc.{'c' * 63}.l", "shop", "c" * 63 + ".l"),
-        ("svc.cluster.local cluster.local shop.svc.cluster.local", "shop", "cluster.local"),
-        ("svc.cluster.local cluster.local", None, "cluster.local"),
-        ("shop.svc.cluster.local", None, None),
-        ("example.com corp.example.com", None, None),
-        (".", None, None),
-        ("", None, None),
-    ],
-)
-def test_search_lists(search: str, namespace: str | None, domain: str | None) -> None:
-    """Namespace and cluster domain are read from the kubelet's entries, wherever they stand among others."""
-    parsed = ResolvConf.parse(f"nameserver 10.96.0.10\nsearch {search}\n")
-
-    assert (namespace, domain) == (parsed.namespace, parsed.cluster_domain)
+    assert " ".join(parsed.search) in KUBELET
+    assert len(parsed.search) == 4
 
 
 SEARCH = "search shop.svc.cluster.local svc.cluster.local"
@@ -82,7 +59,7 @@ def test_spelling(text: str) -> None:
     parsed = ResolvConf.parse(text)
 
     assert servers("10.96.0.10") == parsed.nameservers
-    assert (parsed.namespace, parsed.cluster_domain) == ("shop", "cluster.local")
+    assert parsed.search == ("shop.svc.cluster.local", "svc.cluster.local")
 
 
 def test_domain() -> None:
@@ -98,27 +75,16 @@ def test_several_nameservers() -> None:
 
 
 def test_the_nodes() -> None:
-    """With hostNetwork it is the node's file, which knows nothing of the cluster."""
+    """With hostNetwork it is the node's file."""
     parsed = ResolvConf.parse("nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch eu-central-1.compute.internal\n")
 
-    assert (servers("127.0.0.53"), None, None) == (parsed.nameservers, parsed.namespace, parsed.cluster_domain)
+    assert servers("127.0.0.53") == parsed.nameservers
 
 
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:
     """Whatever stands in it, reading it raises nothing."""
-    parsed = ResolvConf.parse(f"search {text}\nnameserver {text}\n{text}")
-
-    assert parsed.namespace is None or parsed.cluster_domain
-
-
-@pytest.mark.parametrize("domain", ["cluster.local", "k8s.example", "local", "a.b.c.d.example"])
-@pytest.mark.parametrize("namespace", ["default", "svc", "1shop", "kube-system"])
-def test_any_cluster(domain: str, namespace: str) -> None:
-    """What the kubelet writes is read back, among a node's own domains."""
-    text = f"search {namespace}.svc.{domain} svc.{domain} {domain} eu-central-1.compute.internal corp.example\n"
-
-    assert (namespace, domain) == (ResolvConf.parse(text).namespace, ResolvConf.parse(text).cluster_domain)
+    place_in(ResolvConf.parse(f"search {text}\nnameserver {text}\n{text}").search)
 
 
 def nothing(path: Path) -> None:
@@ -176,6 +142,24 @@ def test_no_path(path: str) -> None:
         HostEnvironment().resolv_conf(path)
 
     assert raised.value.key == "resolv_conf"
+
+
+def test_a_file_that_becomes_a_fifo(tmp_path: Path) -> None:
+    """What is a FIFO by the time it is opened is refused, and not waited for."""
+    path = tmp_path / "resolv.conf"
+    path.write_text("nameserver 10.96.0.10\n")
+    resolv_conf.version_of(str(path))
+    path.unlink()
+    os.mkfifo(path)
+
+    with pytest.raises(ConfigError, match="no regular file"):
+        resolv_conf.read(str(path))
+
+
+@pytest.mark.parametrize("scope", ["\1", "é", "\x7f"])
+def test_a_scope_that_is_no_interface(scope: str) -> None:
+    """A nameserver whose scope no interface can have is passed over, as any that makes no sense."""
+    assert ResolvConf.parse(f"nameserver fe80::1%{scope}\nnameserver 10.96.0.10\n").nameservers == servers("10.96.0.10")
 
 
 def rewritten(path: Path, text: str) -> None:

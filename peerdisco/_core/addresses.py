@@ -36,6 +36,12 @@ def mapped(packed: bytes) -> tuple[bytes, ...]:
     return (_MAPPED + packed,) if len(packed) == IPV4_BYTES else ()
 
 
+def unmapped(packed: bytes) -> bytes:
+    """Return the IPv4 address that an IPv4-mapped IPv6 address means; any other as it is."""
+    is_mapped = len(packed) > IPV4_BYTES and packed.startswith(_MAPPED)
+    return packed[len(_MAPPED) :] if is_mapped else packed
+
+
 def pack_ips(text: str) -> tuple[bytes, ...]:
     """Return addresses that have commas or blanks between them as their bytes.
 

@@ -8,8 +8,10 @@ See https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from peerdisco._dns.query import LABEL, LONGEST_NAME
 from peerdisco.errors import ConfigError
@@ -63,6 +65,44 @@ def leaves_cluster(name: str, alias: str) -> bool:
     last = max((place for place, label in enumerate(chain) if label == "svc"), default=0)
     domain = ".".join(chain[last + 1 :])
     return last >= 2 and bool(domain) and not f".{alias.lower().removesuffix('.')}.".endswith(f".{domain}")
+
+
+class ClusterPlace(NamedTuple):
+    """Where in a cluster a Pod is, as far as its search list says; None where it does not.
+
+    Attributes:
+        namespace: the Pod's namespace.
+        domain: the cluster domain.
+    """
+
+    namespace: str | None = None
+    domain: str | None = None
+
+
+def place_in(search: Iterable[str]) -> ClusterPlace:
+    """Return what a search list says about the Pod: the kubelet writes `<ns>.svc.<D> svc.<D> <D>`, in this order.
+
+    The first entry of the form `<ns>.svc.<D>` or `svc.<D>` is the Pod's own; `dnsConfig.searches` appends others, of
+    any length. An entry that is no name is passed over.
+    See https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-dns-policy.
+    """
+    place = ClusterPlace()
+    for entry in search:
+        try:
+            chain = labels("search", entry)
+        except ConfigError:
+            continue
+        if len(chain) > 2 and chain[1] == "svc":
+            found = ClusterPlace(chain[0], ".".join(chain[2:]))
+        elif len(chain) > 1 and chain[0] == "svc":
+            found = ClusterPlace(None, ".".join(chain[1:]))
+        else:
+            continue
+        if place.domain in (None, found.domain):
+            place = found
+        if place.namespace:
+            break
+    return place
 
 
 def port_name(key: str, text: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 DNS_PORT = 53
 _BRACKETED = re.compile(r"\[([^]]*)](?::(.+))?")
+_SCOPE = re.compile(r"[!-~]+")
 
 
 class Nameserver(NamedTuple):
@@ -30,7 +31,19 @@ class Nameserver(NamedTuple):
             host, port = text.split(":")
         if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             raise ValueError(f"{text!r} has no valid port")
-        return cls(str(ip_address(host)), int(port))
+        return cls(checked_host(host), int(port))
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def checked_host(text: str) -> str:
+    """Return a nameserver's address as sockets take it.
+
+    Raises:
+        ValueError: The text is no IP address, or its scope (RFC 4007 section 11) can't be an interface's name.
+    """
+    address = ip_address(text)
+    if isinstance(address, IPv6Address) and address.scope_id and not _SCOPE.fullmatch(address.scope_id):
+        raise ValueError(f"{text!r} has a scope that can't be an interface's name")
+    return str(address)

@@ -1,30 +1,45 @@
-"""resolv.conf(5), as far as it matters here: the nameservers, and what the kubelet's search list gives away."""
+"""resolv.conf(5), as far as it matters here: the nameservers and the search list.
+
+Laws of this module:
+
+- Opening the file never blocks, whatever it has become: what is checked is what is read, by one descriptor.
+- A line that makes no sense is passed over, as the C library does; a file that can't be a resolv.conf is refused.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from ipaddress import ip_address
-from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from peerdisco._dns.nameserver import Nameserver
+from peerdisco._dns.nameserver import DNS_PORT, Nameserver, checked_host
 from peerdisco.errors import ConfigError
 
 LARGEST = 65_536
 """Bytes; what is larger is no resolv.conf."""
 
+Version: TypeAlias = tuple[int, ...]
+"""What changes when the file does."""
+
+# Windows has no O_NONBLOCK and no O_CLOEXEC, and no files that would need them.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+
 
 class ResolvConf(NamedTuple):
-    """What resolv.conf(5) says, as far as it matters here."""
+    """What resolv.conf(5) says, as far as it matters here.
+
+    Attributes:
+        nameservers: the nameservers, in order.
+        search: the entries of the search list, as they are written.
+    """
 
     nameservers: tuple[Nameserver, ...] = ()
     search: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> ResolvConf:
-        """Reads the file's text; lines that make no sense are passed over, as the C library does."""
+        """Read the file's text."""
         nameservers: list[Nameserver] = []
         search: tuple[str, ...] = ()
         for line in text.splitlines():
@@ -33,62 +48,41 @@ class ResolvConf(NamedTuple):
                 case ["nameserver", host, *_]:
                     nameservers.extend(_nameserver(host))
                 case ["search" | "domain", *domains]:
-                    search = tuple(domain.lower().strip(".") for domain in domains)
+                    search = tuple(domains)
         return cls(tuple(dict.fromkeys(nameservers)), search)
-
-    @property
-    def cluster_domain(self) -> str | None:
-        """The cluster domain, from the entry `svc.<domain>` that the kubelet writes."""
-        domains = [entry.removeprefix("svc.") for entry in self.search if entry.startswith("svc.")]
-        confirmed = [domain for domain in domains if any(_namespace(entry, domain) for entry in self.search)]
-        return min(confirmed or domains, key=len, default=None)
-
-    @property
-    def namespace(self) -> str | None:
-        """The Pod's namespace, from the entry `<namespace>.svc.<domain>` that the kubelet writes."""
-        domain = self.cluster_domain
-        found = (_namespace(entry, domain) for entry in self.search if domain)
-        return next(filter(None, found), None)
-
-
-def _namespace(entry: str, domain: str | None) -> str | None:
-    namespace, _, rest = entry.partition(".")
-    return namespace if rest == f"svc.{domain}" else None
 
 
 def _nameserver(text: str) -> tuple[Nameserver, ...]:
     try:
-        return (Nameserver(str(ip_address(text)), 53),)
+        return (Nameserver(checked_host(text), DNS_PORT),)
     except ValueError:
         return ()
 
 
-def version_of(path: str) -> tuple[int, ...]:
-    """What changes when the file does.
+def version_of(path: str) -> Version:
+    """Return what changes when the file does.
 
     Raises:
-        ConfigError: it is no file that could be a resolv.conf.
-        OSError: it can't be looked at.
+        ConfigError: It is no file that could be a resolv.conf.
+        OSError: It can't be looked at.
     """
     try:
         found = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, and this is every lookup's
     except ValueError as error:
         raise ConfigError("resolv_conf", path, f"is no path: {error}") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise ConfigError("resolv_conf", path, "is no regular file")
-    if found.st_size > LARGEST:
-        raise ConfigError("resolv_conf", path, f"is larger than {LARGEST} bytes")
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return _checked(path, found)
 
 
-def read(path: str) -> ResolvConf:
-    """Reads the file.
+def read(path: str) -> tuple[Version, ResolvConf]:
+    """Read the file.
 
     Raises:
-        ConfigError: it is no text.
-        OSError: it can't be read.
+        ConfigError: It is no file that could be a resolv.conf.
+        OSError: It can't be read.
     """
-    with Path(path).open("rb") as file:
+    descriptor = os.open(path, _FLAGS)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a Path can't be told to open without blocking
+        version = _checked(path, os.fstat(descriptor))
         raw = file.read(LARGEST)
     try:
         text = raw.decode()
@@ -96,4 +90,17 @@ def read(path: str) -> ResolvConf:
         raise ConfigError("resolv_conf", path, "is no text file") from error
     if "\0" in text:
         raise ConfigError("resolv_conf", path, "is no text file")
-    return ResolvConf.parse(text)
+    return version, ResolvConf.parse(text)
+
+
+def _checked(path: str, found: os.stat_result) -> Version:
+    """Return the version of a file that could be a resolv.conf.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigError("resolv_conf", path, "is no regular file")
+    if found.st_size > LARGEST:
+        raise ConfigError("resolv_conf", path, f"is larger than {LARGEST} bytes")
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,4 +1,11 @@
-"""The options, checked once: `DiscoveryConfig`."""
+"""The options, checked once: `DiscoveryConfig`.
+
+Laws of this module:
+
+- Bad input is a ConfigError that names the option as it was given: keyword or variable.
+- A config is kept for the next call only where everything that it was made from is a value, so that it can't change.
+- An error keeps nothing alive but the value that was refused: pydantic's own error, which holds it, is let go.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +13,11 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
-from ipaddress import ip_network
 from typing import Annotated, Literal, Self, TypedDict, Unpack, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from peerdisco._core import names
+from peerdisco._core import names, option_values
 from peerdisco._core.addresses import Networks, pack_ip, text_of
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco.errors import ConfigError
@@ -51,64 +57,30 @@ class Options(TypedDict, total=False):
 
 
 def parse_nameservers(value: str | Iterable[str] | Iterable[Nameserver]) -> tuple[Nameserver, ...]:
-    """One or several nameservers.
+    """Return one or several nameservers.
 
     Raises:
-        ConfigError: one is none, or there are none.
+        ConfigError: One of them is no nameserver, or there is none.
     """
     if isinstance(value, tuple) and value and all(isinstance(item, Nameserver) for item in value):
         return value
     try:
-        parsed = tuple(map(Nameserver.parse, _items(value)))
+        parsed = tuple(map(Nameserver.parse, option_values.items_of(value)))
     except ValueError as error:
         raise ConfigError("nameservers", value, str(error)) from error
     return parsed
 
 
-def _items(value: object) -> tuple[str, ...]:
-    """Text with commas or blanks between the items, or any iterable of items, as texts."""
-    if isinstance(value, str):
-        items = tuple(value.replace(",", " ").split())
-    elif isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, Mapping)):
-        items = tuple(map(str, value))
-    else:
-        raise ValueError("must be text, or a list of texts")  # noqa: TRY004 - pydantic collects ValueErrors
-    if not items:
-        raise ValueError("is empty")
-    return items
+def _each(check: Callable[[str], str], *, may_be_empty: bool = False) -> BeforeValidator:
+    return BeforeValidator(lambda value: tuple(map(check, option_values.items_of(value, may_be_empty=may_be_empty))))
 
 
-def _each(check: Callable[[str], str]) -> BeforeValidator:
-    return BeforeValidator(lambda value: tuple(map(check, _items(value))))
-
-
-def _number(value: object) -> object:
-    if isinstance(value, (bool, bytes)):
-        raise ValueError("must be a number")  # noqa: TRY004 - pydantic collects ValueErrors
-    return value
-
-
-def _checked_service(value: object) -> str:
-    names.labels("service", value)
-    return str(value)
-
-
-def _checked_port(value: object) -> object:
-    if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdigit() else names.port_name("port", value)
-    return _number(value)
-
-
-def _path(value: object) -> object:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=_DAY, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(option_values.number), Field(gt=0, le=_DAY, allow_inf_nan=False)]
 _PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
 
 class DiscoveryConfig(BaseModel):
-    """Every option of a discovery, checked; frozen, and an unknown key is refused.
+    """Every option of a discovery, checked; frozen, and unknown keys are refused.
 
     Attributes:
         service: the headless Service: `svc`, `svc.ns`, `svc.ns.svc`, or a full name with or without the final dot.
@@ -117,10 +89,10 @@ class DiscoveryConfig(BaseModel):
         cluster_domain: Default: from the search list of resolv.conf, else `cluster.local`.
         port: a number is attached to each Peer; a name (`"http"`) is looked up by SRV (RFC 2782).
         hostnames: also look up every Pod's hostname by SRV, so that `name`, `ordinal` and `fqdn` are set.
-        family: `"auto"` is the family of one's own first address (IPv4 where unknown), and the other where that is
+        family: `"auto"` is the family of this Pod's first address (IPv4 where unknown), and the other where that is
             NODATA, so that a dual-stack Pod is one peer; `"ipv4"`, `"ipv6"`; `"both"` lists every address.
-        own_ips: one's own addresses. Default: `POD_IPS`/`POD_IP`, else the kernel is asked which listed address is
-            local.
+        own_ips: this Pod's addresses; `()` treats no listed address as this Pod's. Default: `POD_IPS`/`POD_IP`, else
+            the kernel is asked which listed address is local.
         nameservers: `"10.96.0.10"`, `"127.0.0.1:5353"`, `"[::1]:53"`, one or several. Default: from resolv.conf.
         resolv_conf: path of resolv.conf (resolv.conf(5)), read again when it changes.
         static_ips: a fixed list of every replica's address, this one's included, instead of DNS: for running outside a
@@ -139,35 +111,38 @@ class DiscoveryConfig(BaseModel):
             allows (no loopback, link-local, multicast or unspecified one).
 
     Raises:
-        ConfigError: an option can't be right; names the option.
+        ConfigError: An option is invalid; the message names it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
-    service: Annotated[str, BeforeValidator(_checked_service)]
+    service: Annotated[str, BeforeValidator(option_values.service)]
     namespace: Annotated[str, BeforeValidator(lambda v: names.label("namespace", v))] | None = None
     cluster_domain: Annotated[str, BeforeValidator(lambda v: ".".join(names.labels("cluster_domain", v)))] | None = None
-    port: Annotated[_PortNumber | str, BeforeValidator(_checked_port)] | None = None
+    port: Annotated[_PortNumber | str, BeforeValidator(option_values.port)] | None = None
     hostnames: bool = False
     family: Family = "auto"
-    own_ips: Annotated[tuple[str, ...], _each(lambda ip: text_of(pack_ip(ip)))] | None = None
+    own_ips: Annotated[tuple[str, ...], _each(lambda ip: text_of(pack_ip(ip)), may_be_empty=True)] | None = None
     nameservers: Annotated[tuple[str, ...], _each(lambda text: str(Nameserver.parse(text)))] | None = None
-    resolv_conf: Annotated[str, BeforeValidator(_path), Field(min_length=1)] = DEFAULT_RESOLV_CONF
+    resolv_conf: Annotated[str, BeforeValidator(option_values.path), Field(min_length=1)] = DEFAULT_RESOLV_CONF
     static_ips: Annotated[tuple[str, ...], _each(lambda ip: text_of(pack_ip(ip)))] | None = None
     timeout: Seconds = 5.0
     refresh: Annotated[Seconds, Field(ge=0.01)] = 5.0
-    jitter: Annotated[float, BeforeValidator(_number), Field(ge=0, lt=1, allow_inf_nan=False)] = 0.1
+    jitter: Annotated[float, BeforeValidator(option_values.number), Field(ge=0, lt=1, allow_inf_nan=False)] = 0.1
     max_backoff: Seconds = 30.0
     max_stale: Seconds | None = None
-    removal_confirmations: Annotated[int, BeforeValidator(_number), Field(ge=1, le=100)] = 2
-    max_fleet_qps: Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)] = 100.0
-    allowed_networks: Annotated[tuple[str, ...], _each(lambda cidr: str(ip_network(cidr)))] | None = None
+    removal_confirmations: Annotated[int, BeforeValidator(option_values.number), Field(ge=1, le=100)] = 2
+    max_fleet_qps: Annotated[float, BeforeValidator(option_values.number), Field(gt=0, allow_inf_nan=False)] = 100.0
+    allowed_networks: Annotated[tuple[str, ...], _each(option_values.network)] | None = None
 
-    def __init__(self, service: str, **options: Unpack[Options]) -> None:
+    def __init__(self, /, service: str, **options: Unpack[Options]) -> None:
+        refused = None
         try:
             super().__init__(service=service, **options)
         except ValidationError as error:
-            raise _first_error(error) from None
+            refused = _first_error(error)
+        if refused is not None:  # not in the handler: an error holds those that were handled when it was raised
+            raise refused
         if self.static_ips is not None:
             self._check_static()
 
@@ -183,17 +158,24 @@ class DiscoveryConfig(BaseModel):
 
     @classmethod
     def of(cls, service: str | DiscoveryConfig, options: Options) -> DiscoveryConfig:
-        """The config that a call asks for: `options` go over what `service`, if it is a config, already says."""
+        """Return the config that a call asks for: `options` go over what `service`, if it is a config, already says.
+
+        Raises:
+            ConfigError: An option is invalid.
+        """
         if isinstance(service, DiscoveryConfig):
             return service.with_options(options) if options else service
-        try:
-            return _made(service, **options)  # type: ignore[arg-type] # what can't be hashed is dealt with below
-        except TypeError:  # an option that can't be hashed, such as a list
-            return cls(service, **options)
+        values = option_values.as_values(options) if type(service) is str else None
+        if values is not None:
+            try:
+                return _made(service, **values)
+            except ConfigError:
+                pass  # it is raised below, with the values as they were given
+        return cls(service, **options)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """The config that the environment asks for: `PEERDISCO_SERVICE`, `PEERDISCO_REFRESH`, and so on by option.
+        """Return the config that the environment asks for: `PEERDISCO_SERVICE`, `PEERDISCO_REFRESH`, one per option.
 
         A list has commas between its items. An empty variable counts as not set.
 
@@ -204,40 +186,50 @@ class DiscoveryConfig(BaseModel):
             The config, checked as any other.
 
         Raises:
-            ConfigError: `PEERDISCO_SERVICE` is missing, a variable's value can't be right, or one of that prefix is
+            ConfigError: `PEERDISCO_SERVICE` is missing, a variable's value is invalid, or one of that prefix is
                 unknown.
         """
-        given = {
-            key.removeprefix(_PREFIX).lower(): value
+        variables = {
+            key.removeprefix(_PREFIX).lower(): key
             for key, value in environ.items()
             if key.startswith(_PREFIX) and value and not _SERVICE_LINK.fullmatch(f"{key}={value}")
         }
+        for option, key in variables.items():
+            if option not in cls.model_fields:
+                raise ConfigError(key, environ[key], _no_such_option())
+        given = {option: environ[key] for option, key in variables.items()}
+        if "service" not in given:
+            raise ConfigError("PEERDISCO_SERVICE", "", "is not set; give the headless Service's name")
+        refused = None
         try:
-            return cls(given.pop("service", ""), **cast("Options", given))
+            return cls(given.pop("service"), **cast("Options", given))
         except ConfigError as error:
-            key = _PREFIX + error.key.upper()
-            unset = key == "PEERDISCO_SERVICE" and not environ.get(key)
-            problem = "is not set; give the headless Service's name" if unset else error.problem
-            raise ConfigError(key, environ.get(key, error.value), problem) from None
+            key = variables.get(error.key, error.key)
+            refused = ConfigError(key, environ.get(key, error.value), error.problem)
+        raise refused
 
     def with_options(self, options: Options) -> DiscoveryConfig:
-        """A copy in which these options go over what this config says."""
+        """Return a copy in which these options go over what this config says.
+
+        Raises:
+            ConfigError: An option is invalid.
+        """
         known = self.model_dump(exclude_unset=True)
         return DiscoveryConfig(known.pop("service"), **(cast("Options", known) | options))
 
     @property
     def port_number(self) -> int | None:
-        """`port`, where it is a number."""
+        """Return `port`, where it is a number."""
         return self.port if isinstance(self.port, int) else None
 
     @cached_property
     def own(self) -> tuple[bytes, ...] | None:
-        """`own_ips`, packed."""
+        """Return `own_ips`, packed."""
         return None if self.own_ips is None else tuple(map(pack_ip, self.own_ips))
 
     @cached_property
     def servers(self) -> tuple[Nameserver, ...] | None:
-        """`nameservers`, parsed."""
+        """Return `nameservers`, parsed."""
         return None if self.nameservers is None else tuple(map(Nameserver.parse, self.nameservers))
 
     @cached_property
@@ -248,17 +240,22 @@ class DiscoveryConfig(BaseModel):
 
 
 @lru_cache(maxsize=256, typed=True)
-def _made(service: str, **options: Unpack[Options]) -> DiscoveryConfig:
+def _made(service: str, /, **options: Unpack[Options]) -> DiscoveryConfig:
     return DiscoveryConfig(service, **options)
 
 
+def _no_such_option() -> str:
+    return f"no such option; there are {', '.join(DiscoveryConfig.model_fields)}"
+
+
 def _first_error(error: ValidationError) -> ConfigError:
+    """Return what pydantic found first, as an error that holds nothing of pydantic's."""
     found = error.errors(include_url=False)[0]
     key = str(found["loc"][0]) if found["loc"] else "options"
     cause = found.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):
-        return cause
+        return ConfigError(cause.key, cause.value, cause.problem)
     if found["type"] == "extra_forbidden":
-        return ConfigError(key, found["input"], f"no such option; there are {', '.join(DiscoveryConfig.model_fields)}")
+        return ConfigError(key, found["input"], _no_such_option())
     problem = str(cause) if cause else found["msg"]
     return ConfigError(key, found["input"], problem[0].lower() + problem[1:])

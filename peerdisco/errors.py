@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 Reason = Literal["timeout", "servfail", "refused", "malformed", "truncated", "no_nameserver"]
 
+_LONGEST_SHOWN = 100
 _CURES: dict[Reason, str] = {
     "timeout": "Does a NetworkPolicy or firewall block port 53 (UDP and TCP), and is the DNS server running?",
     "servfail": (
@@ -44,8 +45,9 @@ class ConfigError(PeerDiscoError, ValueError):
     """
 
     def __init__(self, key: str, value: object, problem: str) -> None:
-        shown = repr(value)
-        super().__init__(f"{key}={shown if len(shown) <= 100 else shown[:97] + '...'}: {problem}")
+        # A variable's name may be anything that its value may be, and this line goes to logs and terminals.
+        named = key if key.isprintable() else repr(key)[1:-1]
+        super().__init__(f"{_cut(named)}={_cut(repr(value))}: {problem}")
         self.key = key
         self.value = value
         self.problem = problem
@@ -132,3 +134,7 @@ class NotHeadlessError(PeerDiscoError):
 
 class PeersNotReady(PeerDiscoError, TimeoutError):
     """`wait_for` ended before enough peers were listed; the message says what was seen, and the likeliest cause."""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."

@@ -1,5 +1,7 @@
 """The options: what they may be, what they are where not given, how they are combined and read."""
 
+from collections import deque
+from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path, PurePosixPath
 from typing import Any, get_type_hints
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from peerdisco import ConfigError, DiscoveryConfig
+from peerdisco import ConfigError, DiscoveryConfig, discover_peers
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco.config import Options, parse_nameservers
 from tests.support import bad_input
@@ -61,7 +63,7 @@ def test_no_option(key: str, value: Any) -> None:
 
     assert key == raised.value.key
     assert str(raised.value).startswith(f"{key}=")
-    assert str(value)[:40] in str(raised.value)
+    assert repr(str(value))[1:-1][:40] in str(raised.value)
 
 
 def test_an_unknown_option_lists_the_known() -> None:
@@ -82,6 +84,9 @@ def test_an_unknown_option_lists_the_known() -> None:
         ("own_ips", "10.0.0.1, FD00::1", ("10.0.0.1", "fd00::1")),
         ("own_ips", ["::ffff:10.0.0.1"], ("10.0.0.1",)),
         ("own_ips", {"10.0.0.1"}, ("10.0.0.1",)),
+        ("own_ips", (), ()),
+        ("own_ips", [], ()),
+        ("own_ips", {}.keys(), ()),
         ("nameservers", "10.96.0.10", ("10.96.0.10:53",)),
         ("nameservers", ["127.0.0.1:5353", "[::1]:53", "fd00::A", "[fd00::b]"],
          ("127.0.0.1:5353", "[::1]:53", "[fd00::a]:53", "[fd00::b]:53")),
@@ -155,15 +160,58 @@ def test_options_go_over_a_config() -> None:
 
 
 def test_the_same_call_costs_nothing() -> None:
-    """A call that is repeated is checked once; what can't be hashed is checked each time."""
+    """A call that is repeated is checked once, with its options in lists as well."""
     assert DiscoveryConfig.of("web", {"port": 80}) is DiscoveryConfig.of("web", {"port": 80})
-    given: list[str] = ["10.0.0.1"]
-    first = DiscoveryConfig.of("web", {"own_ips": given})
-    given.append("10.0.0.2")
-    assert (
-        first.own_ips,
-        DiscoveryConfig.of("web", {"own_ips": given}).own_ips,
-    ) == (("10.0.0.1",), ("10.0.0.1", "10.0.0.2"))
+    first, again = (
+        DiscoveryConfig.of("web", {"own_ips": ["10.0.0.1"], "allowed_networks": ["10.0.0.0/8"]}) for _ in range(2)
+    )
+    assert first is again
+
+
+class Changing:
+    """A list whose only item is another one each time."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield it."""
+        self.reads += 1
+        yield f"10.0.0.{self.reads}"
+
+
+def own(given: Any) -> tuple[str, ...] | None:
+    """The own addresses that a call takes from a list."""
+    return DiscoveryConfig.of("web", {"own_ips": given}).own_ips
+
+
+def test_a_list_that_changed_is_read_again() -> None:
+    """What a list says at the time of the call counts, whatever kind of list it is."""
+    pods = {"web-0": "10.0.0.1"}
+    ips, unique, queue, view = ["10.0.0.1"], {"10.0.0.1"}, deque(["10.0.0.1"]), pods.values()
+    assert {own(given) for given in (ips, unique, queue, view)} == {("10.0.0.1",)}
+
+    pods["web-1"] = "10.0.0.2"
+    ips.append("10.0.0.2")
+    queue.append("10.0.0.2")
+    unique.clear()
+    assert own(unique) == ()
+    assert {own(given) for given in (ips, queue, view)} == {("10.0.0.1", "10.0.0.2")}
+
+
+def test_a_list_of_ones_own_is_read_at_each_call() -> None:
+    """An iterable that says something else each time is read each time; one that ends is empty then."""
+    changing, once = Changing(), iter(["10.0.0.1"])
+
+    assert [own(changing), own(changing)] == [("10.0.0.1",), ("10.0.0.2",)]
+    assert [own(once), own(once)] == [("10.0.0.1",), ()]
+
+
+def test_options_that_are_parameters() -> None:
+    """A keyword that Python's own parameters have is refused as any other that is no option."""
+    for key in ("self", "cls", "options"):
+        with pytest.raises(ConfigError, match=f"^{key}=1: no such option"):
+            discover_peers("web", **{key: 1})  # type: ignore[arg-type] # what is tested
 
 
 @pytest.mark.parametrize("order", [(1, True, 1.0), (1.0, 1, True)])

@@ -98,8 +98,8 @@ def test_no_option(key: str, text: str) -> None:
 
 
 def test_a_misspelt_variable_is_no_missing_service() -> None:
-    """A variable in the wrong letter case is named as the option that it is."""
-    with pytest.raises(ConfigError, match="PEERDISCO_REFRESH='0'"):
+    """A variable in mixed letters is the option that it names, and is named as it was given."""
+    with pytest.raises(ConfigError, match=r"^PEERDISCO_Refresh='0': input should be"):
         DiscoveryConfig.from_env({"PEERDISCO_SERVICE": "web", "PEERDISCO_Refresh": "0"})
 
 
@@ -128,3 +128,31 @@ def test_what_only_looks_like_a_link(key: str) -> None:
     """A typo is no link."""
     with pytest.raises(ConfigError):
         DiscoveryConfig.from_env(env(SERVICE="web", **{key: "80"}))
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("PEERDISCO_SELF", "PEERDISCO_SELF"),
+        ("PEERDISCO_CLS", "PEERDISCO_CLS"),
+        ("PEERDISCO_OPTIONS", "PEERDISCO_OPTIONS"),
+        ("PEERDISCO_MODEL_CONFIG", "PEERDISCO_MODEL_CONFIG"),
+        ("PEERDISCO_\x1b[31mRED", r"PEERDISCO_\x1b[31mRED"),
+        ("PEERDISCO_A\nB", r"PEERDISCO_A\nB"),
+        ("PEERDISCO_\udcff", r"PEERDISCO_\udcff"),
+    ],
+)
+def test_any_variable_is_named(key: str, shown: str) -> None:
+    """A variable that is no option is refused by its name, in which nothing can move a terminal's cursor."""
+    with pytest.raises(ConfigError) as raised:
+        DiscoveryConfig.from_env({"PEERDISCO_SERVICE": "web", key: "5"})
+
+    assert (raised.value.key, raised.value.value) == (key, "5")
+    assert str(raised.value).startswith(f"{shown}='5': no such option; there are service,")
+
+
+@pytest.mark.parametrize("key", sorted(set(GOOD) - {"SERVICE", "RESOLV_CONF"}))
+def test_text_that_is_no_unicode(key: str) -> None:
+    """Bytes that are no UTF-8, as Python reads them from the environment, are refused as any other value."""
+    with pytest.raises(ConfigError, match=f"^PEERDISCO_{key}="):
+        DiscoveryConfig.from_env(env(SERVICE="web", **{key: "\udcff"}))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from logging import DEBUG
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from peerdisco._core.conditions import ConditionLog, conditions_of, log
 from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
 from peerdisco._core.listing import PENDING, UNLIMITED, Limits, Listing
 from peerdisco._core.srv_discovery import SrvDiscovery
+from peerdisco._options import check_lookup_options
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
 from peerdisco.clock import Clock
-from peerdisco.config import DiscoveryConfig, Options
+from peerdisco.config import DiscoveryConfig, LookupOptions, Options
 from peerdisco.environment import HOST_ENVIRONMENT
 from peerdisco.errors import Attempt, ConfigError, LookupFailed
 from peerdisco.peers import PackedPeers, PeerSet
@@ -37,7 +38,7 @@ _ADDRESS_SIZES = {"A": 4, "AAAA": 16}
 def one_shot(
     service: str | DiscoveryConfig,
     resolver: Resolver | AsyncResolver | None,
-    options: Options,
+    options: LookupOptions,
     method: Literal["lookup", "alookup"],
 ) -> ServiceLookup:
     """Return what a one-shot call asks with: what a config implies is built once, and leaves no descriptor open.
@@ -51,7 +52,9 @@ def one_shot(
     Raises:
         ConfigError: An option or the resolver is invalid, or the namespace can't be determined.
     """
-    config = DiscoveryConfig.of(service, options)
+    if options:
+        check_lookup_options(options)
+    config = DiscoveryConfig.of(service, cast("Options", options))
     if resolver is not None or default_resolver.get() is not None or config.static_ips is not None:
         return ServiceLookup(config, resolver, method)
     depends_on = HOST_ENVIRONMENT.fingerprint(config)

@@ -13,15 +13,17 @@ from typing import Self, Unpack
 from peerdisco._core.listing import Listing
 from peerdisco._core.watcher import Callback, ChangeCursor, WatcherState, check_wait
 from peerdisco._dns.asynchronous import drive
+from peerdisco._options import showing
 from peerdisco._service import LookupRun, ServiceLookup, one_shot
-from peerdisco.config import DiscoveryConfig, Options
+from peerdisco.config import DiscoveryConfig, LookupOptions, Options
 from peerdisco.errors import LookupFailed
 from peerdisco.peers import Change, PeerSet, Status
 from peerdisco.resolvers import AsyncResolver
 
 
+@showing(LookupOptions)
 async def adiscover_peers(
-    service: str | DiscoveryConfig, *, resolver: AsyncResolver | None = None, **options: Unpack[Options]
+    service: str | DiscoveryConfig, *, resolver: AsyncResolver | None = None, **options: Unpack[LookupOptions]
 ) -> PeerSet:
     """Looks a headless Service up, once and now, without blocking the event loop.
 
@@ -58,6 +60,7 @@ class AsyncPeerWatcher:
         ConfigError: an option can't be right, or the environment do not say enough.
     """
 
+    @showing(Options)
     def __init__(
         self, service: str | DiscoveryConfig, *, resolver: AsyncResolver | None = None, **options: Unpack[Options]
     ) -> None:

@@ -13,12 +13,13 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
-from typing import Annotated, Literal, Self, TypedDict, Unpack, cast
+from typing import Annotated, Any, Literal, Self, TypedDict, Unpack, cast, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from peerdisco._core import names, option_values
 from peerdisco._core.addresses import Networks, pack_ip, text_of
+from peerdisco._core.signatures import signature_with
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco.errors import ConfigError
 
@@ -34,8 +35,8 @@ _SERVICE_LINK = re.compile(
 )
 
 
-class Options(TypedDict, total=False):
-    """The options of `discover_peers` and the watchers, for type checkers; `DiscoveryConfig` says what each means."""
+class LookupOptions(TypedDict, total=False):
+    """The options of `discover_peers`, for type checkers; `DiscoveryConfig` says what each means."""
 
     namespace: str | None
     cluster_domain: str | None
@@ -47,13 +48,18 @@ class Options(TypedDict, total=False):
     resolv_conf: str | os.PathLike[str]
     static_ips: str | Iterable[str] | None
     timeout: float
+    allowed_networks: str | Iterable[str] | None
+
+
+class Options(LookupOptions, total=False):
+    """The options of the watchers and of a config, for type checkers."""
+
     refresh: float
     jitter: float
     max_backoff: float
     max_stale: float | None
     removal_confirmations: int
     max_fleet_qps: float
-    allowed_networks: str | Iterable[str] | None
 
 
 def parse_nameservers(value: str | Iterable[str] | Iterable[Nameserver]) -> tuple[Nameserver, ...]:
@@ -237,6 +243,16 @@ class DiscoveryConfig(BaseModel):
         """`allowed_networks`, parsed; a fixed list may hold any address where they are not given."""
         is_free = self.static_ips is not None and self.allowed_networks is None
         return Networks(_EVERYWHERE if is_free else self.allowed_networks)
+
+
+def _shown_signature() -> Any:
+    """Return what `DiscoveryConfig` takes; pydantic would show how each option is validated instead."""
+    defaults = {name: field.default for name, field in DiscoveryConfig.model_fields.items()}
+    whole = signature_with(DiscoveryConfig.__init__, get_type_hints(Options), defaults)
+    return whole.replace(parameters=list(whole.parameters.values())[1:], return_annotation=DiscoveryConfig)
+
+
+DiscoveryConfig.__signature__ = _shown_signature()
 
 
 @lru_cache(maxsize=256, typed=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import total_ordering
 from ipaddress import ip_address
-from typing import Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from peerdisco._core.addresses import are_of_one_family, mapped, pack_ip, text_of, texts_of
 from peerdisco._core.listing import Endpoint, Endpoints, Listing, address_of
@@ -21,7 +21,7 @@ from peerdisco.errors import ConfigError
 
 @total_ordering
 @dataclass(frozen=True, slots=True)
-class Peer:
+class Peer:  # noqa: PLW1641 - the dataclass makes both `__eq__` and `__hash__`
     """One Pod that DNS lists; ordered by address.
 
     Attributes:
@@ -36,6 +36,10 @@ class Peer:
     port: int | None = None
     name: str | None = None
     fqdn: str | None = field(default=None, compare=False, repr=False)
+
+    if TYPE_CHECKING:  # else mypy takes `"10.1.0.4" in peers` for a comparison that can't be true
+
+        def __eq__(self, other: object) -> bool: ...
 
     @property
     def ordinal(self) -> int | None:

@@ -14,9 +14,10 @@ from typing import Self, Unpack
 from peerdisco._core.listing import Listing
 from peerdisco._core.watcher import Callback, ChangeCursor, WatcherState, check_wait
 from peerdisco._dns.blocking import drive
+from peerdisco._options import showing
 from peerdisco._service import LookupRun, ServiceLookup, one_shot
 from peerdisco.clock import WakeEvent
-from peerdisco.config import DiscoveryConfig, Options
+from peerdisco.config import DiscoveryConfig, LookupOptions, Options
 from peerdisco.errors import LookupFailed
 from peerdisco.peers import Change, PeerSet, Status
 from peerdisco.resolvers import Resolver
@@ -24,8 +25,9 @@ from peerdisco.resolvers import Resolver
 _JOIN = 0.09
 
 
+@showing(LookupOptions)
 def discover_peers(
-    service: str | DiscoveryConfig, *, resolver: Resolver | None = None, **options: Unpack[Options]
+    service: str | DiscoveryConfig, *, resolver: Resolver | None = None, **options: Unpack[LookupOptions]
 ) -> PeerSet:
     """Looks a headless Service up, once and now: every Pod behind it but this one.
 
@@ -75,6 +77,7 @@ class PeerWatcher:
         ConfigError: an option can't be right, or the environment do not say enough.
     """
 
+    @showing(Options)
     def __init__(
         self, service: str | DiscoveryConfig, *, resolver: Resolver | None = None, **options: Unpack[Options]
     ) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import pytest
 
 from peerdisco import Answer, Outcome, Peer, PeerSet, discover_peers
-from peerdisco.config import Options
+from peerdisco.config import LookupOptions
 from peerdisco.testing import FakeClock, FakeResolver
 
 IPS = ["10.0.0.10", "10.0.0.9", "9.255.255.255", "fd00::2", "fd00::10"]
 
 
-def found(*ips: str | Peer, own: str = "10.0.0.1", service: str = "web", options: Options | None = None) -> PeerSet:
+def found(
+    *ips: str | Peer, own: str = "10.0.0.1", service: str = "web", options: LookupOptions | None = None
+) -> PeerSet:
     """The PeerSet of a Service with these Pods."""
     return discover_peers(service, resolver=FakeResolver({service: ips}, own=own), **(options or {"family": "both"}))
 

@@ -59,11 +59,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_core.listing": {"answers"},
     "peers": {"_core.addresses", "_core.listing", "answers", "errors"},
     "_core.option_values": {"_core.names", "_dns.nameserver"},
-    "config": {"_core.addresses", "_core.names", "_core.option_values", "_dns.nameserver", "errors"},
+    "config": {
+        "_core.signatures",
+        "_core.addresses",
+        "_core.names",
+        "_core.option_values",
+        "_dns.nameserver",
+        "errors",
+    },
     "_local": {"_core.addresses", "errors"},
     "environment": VOCABULARY | {"_dns.nameserver", "_dns.resolv_conf", "_local"},
     "_core.conditions": VOCABULARY,
     "_core.roster": VOCABULARY | {"peers"},
+    "_core.signatures": set(),
     "_core.discovery": VOCABULARY | {"environment"},
     "_core.srv_discovery": VOCABULARY | {"_dns.query", "_core.discovery", "environment"},
     "_core.watcher": VOCABULARY | {"clock", "_core.conditions", "_core.roster", "_service", "peers"},
@@ -86,6 +94,7 @@ ABOVE_ALL = {"testing", "cli", "metrics"}
 TESTED_ELSEWHERE = {
     "__main__": "test_cli",
     "_version": "here",
+    "_core.signatures": "test_options",
     "_core.conditions": "test_discover and test_watchers read what was logged",
     "_core.listing": "test_discovery",
     "_core.option_values": "test_config",
@@ -157,7 +166,7 @@ def foreign(path: Path, *, lazy: bool = True) -> set[str]:
 def covers(name: str) -> list[Path]:
     """The test modules of a module."""
     folder, _, last = name.rpartition(".")
-    public = [part for part in folder.split(".") if not part.startswith("_")]
+    public, last = [part for part in folder.split(".") if not part.startswith("_")], last.strip("_")
     return list(TESTS.joinpath(*public).glob(f"test_{last}*.py"))
 
 

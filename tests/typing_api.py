@@ -1,7 +1,7 @@
 """Typed calls that only the type checker reads: the contract's names, arguments and results."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import assert_type
+from typing import Any, assert_type
 
 from peerdisco import (
     Answer,
@@ -66,15 +66,20 @@ def one_lookup(cluster: LocalCluster) -> None:
         family="both",
         own_ips=["10.0.0.1"],
         nameservers=("10.96.0.10",),
+        hostnames=True,
         resolv_conf="/etc/resolv.conf",
+        static_ips=None,
         timeout=5,
+        allowed_networks="10.0.0.0/8",
+    )
+    DiscoveryConfig(
+        "svc",
         refresh=5.0,
         jitter=0.1,
         max_backoff=30,
         max_stale=None,
         removal_confirmations=2,
         max_fleet_qps=100,
-        allowed_networks="10.0.0.0/8",
     )
     as_a_sequence: Sequence[Peer] = peers
     assert_type(as_a_sequence[0], Peer)
@@ -88,7 +93,12 @@ def one_lookup(cluster: LocalCluster) -> None:
     assert_type((peers.complete, peers.stale), tuple[bool, bool])
     assert_type(peers.age, float)
     assert_type(peers.ttl, int)
+    assert_type(peers.members, tuple[Peer, ...])
+    assert_type(peers.owner("key"), Peer)
+    assert_type(peers.to_dict(), dict[str, Any])
+    assert_type("10.0.0.1" in peers, bool)
     for peer in peers:
+        assert_type(peer.fqdn, str | None)
         assert_type((peer.ip, peer.port, peer.name, peer.ordinal), tuple[str, int | None, str | None, int | None])
         assert_type(peer.netloc(8080), str)
         assert_type(peer.netloc(), str)
@@ -98,6 +108,7 @@ def one_lookup(cluster: LocalCluster) -> None:
 def misspelt() -> None:
     """An option that does not exist, or is of the wrong kind, is the type checker's business."""
     discover_peers("svc", refesh=5)  # type: ignore[call-arg] # misspelt
+    discover_peers("svc", refresh=5)  # type: ignore[call-arg] # a watcher's
     discover_peers("svc", family="ipv5")  # type: ignore[arg-type] # no such family
     PeerWatcher("svc", resolver="10.96.0.10")  # type: ignore[arg-type] # no resolver
 

@@ -3,7 +3,7 @@
 from typing import Protocol, Unpack
 
 from peerdisco import PeerSet
-from peerdisco.config import Options
+from peerdisco.config import LookupOptions
 from tests.e2e.cases import ZONE
 from tests.support.both import Discover
 
@@ -26,8 +26,8 @@ class Pod:
         self._discover = discover
         self._server = server
 
-    def look(self, service: str, *, own: str = OWN, **options: Unpack[Options]) -> PeerSet:
+    def look(self, service: str, *, own: str = OWN, **options: Unpack[LookupOptions]) -> PeerSet:
         """One lookup of a Service in `default`, or of an absolute name."""
         name = service if service.endswith(".") else f"{service}.default.svc.{ZONE}"
-        known: Options = {"nameservers": self._server.address, "own_ips": own, "timeout": PATIENCE}
+        known: LookupOptions = {"nameservers": self._server.address, "own_ips": own, "timeout": PATIENCE}
         return self._discover(name, **(known | options))

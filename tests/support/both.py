@@ -6,22 +6,24 @@ from typing import Any, Protocol, Unpack
 import pytest
 
 from peerdisco import DiscoveryConfig, PeerSet, adiscover_peers, discover_peers
-from peerdisco.config import Options
+from peerdisco.config import LookupOptions
 
 
 class Discover(Protocol):
     """What both calls have in common."""
 
-    def __call__(self, service: str | DiscoveryConfig, *, resolver: Any = None, **options: Unpack[Options]) -> PeerSet:
+    def __call__(
+        self, service: str | DiscoveryConfig, *, resolver: Any = None, **options: Unpack[LookupOptions]
+    ) -> PeerSet:
         """Looks up, once."""
 
 
-def blocking(service: str | DiscoveryConfig, *, resolver: Any = None, **options: Unpack[Options]) -> PeerSet:
+def blocking(service: str | DiscoveryConfig, *, resolver: Any = None, **options: Unpack[LookupOptions]) -> PeerSet:
     """`discover_peers`."""
     return discover_peers(service, resolver=resolver, **options)
 
 
-def in_a_loop(service: str | DiscoveryConfig, *, resolver: Any = None, **options: Unpack[Options]) -> PeerSet:
+def in_a_loop(service: str | DiscoveryConfig, *, resolver: Any = None, **options: Unpack[LookupOptions]) -> PeerSet:
     """`adiscover_peers`, awaited."""
     return asyncio.run(adiscover_peers(service, resolver=resolver, **options))
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import random
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self, Unpack
 
 from peerdisco._core.listing import Listing
-from peerdisco._core.watcher import Callback, ChangeCursor, WatcherState, check_wait
+from peerdisco._core.waiting import check_wait, waits
+from peerdisco._core.watcher import Callback, ChangeCursor
 from peerdisco._dns.asynchronous import drive
 from peerdisco._options import showing
+from peerdisco._poll_task import PollTask
 from peerdisco._service import LookupRun, ServiceLookup, one_shot
 from peerdisco.config import DiscoveryConfig, LookupOptions, Options
 from peerdisco.errors import LookupFailed
@@ -64,7 +64,9 @@ class AsyncPeerWatcher:
     def __init__(
         self, service: str | DiscoveryConfig, *, resolver: AsyncResolver | None = None, **options: Unpack[Options]
     ) -> None:
-        self._runner = _PollTask(ServiceLookup(DiscoveryConfig.of(service, options), resolver, "alookup"))
+        self._runner = PollTask(
+            ServiceLookup(DiscoveryConfig.of(service, options), resolver, "alookup"), run_lookup, random.random
+        )
         self._watch = self._runner.watch
         weakref.finalize(self, self._runner.forget).atexit = False
 
@@ -113,9 +115,15 @@ class AsyncPeerWatcher:
         self._watch.check_open()
         self._runner.check_loop()
         try:
-            await self._runner.poll_once()
+            error = await self._runner.refresh()
         finally:
             self._runner.wake.set()  # the next lookup may be due sooner now
+        if error is not None:
+            self._watch.check_open()
+            try:
+                raise error
+            finally:
+                del error  # it holds this frame
         return self.peers
 
     async def wait_for(self, count: int = 1, *, timeout: float | None = None, stable_for: float = 0) -> PeerSet:  # noqa: ASYNC109 - as in PeerWatcher
@@ -135,9 +143,9 @@ class AsyncPeerWatcher:
         self._watch.check_running()
         self._runner.check_loop()
         with self._runner.listening() as pause:
-            waits = self._watch.waits(count, timeout, stable_for)
+            steps = waits(self._watch, count, timeout, stable_for)
             self._runner.wake.set()
-            return await drive(waits, pause, ())
+            return await drive(steps, pause, ())
 
     def changes(self) -> AsyncIterator[Change]:
         """Everything that happens to the list: first everyone who is listed already, then each change, until closed.
@@ -184,96 +192,3 @@ class AsyncPeerWatcher:
                     await pause(None)
                 else:
                     yield change
-
-
-class _PollTask:
-    """What runs in the task. It does not hold the watcher, so that a forgotten one is collected, and stops this."""
-
-    def __init__(self, lookup: ServiceLookup) -> None:
-        self.watch = WatcherState(lookup, random.random)
-        self.wake = asyncio.Event()
-        self._lookup = lookup
-        self._listeners = {self.wake}
-        self._one_at_a_time = asyncio.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._run(), name=f"peerdisco {self._lookup.service}")
-        self.watch.running = True
-
-    async def stop(self) -> None:
-        if self._task is not None and not self._task.done():
-            self.check_loop()
-            self.watch.stopping = True
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        self._end()
-
-    def forget(self) -> None:
-        if self._task is not None and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._task.cancel)
-        else:
-            self._lookup.close()
-
-    def check_loop(self) -> None:
-        if self._loop is not None and self._loop is not asyncio.get_running_loop():
-            raise RuntimeError("the watcher runs in another event loop; make one for each")
-
-    async def poll_once(self) -> None:
-        async with self._one_at_a_time:
-            self.watch.check_open()
-            before = self.watch.roster.peers
-            if self.watch.expire():
-                self._announce()
-            run = self._lookup.begin(self.watch.roster.limits)
-            try:
-                listing = await run_lookup(run)
-            except Exception as error:
-                self.watch.check_open()
-                self.watch.on_failure(error, run.questions)
-                raise
-            else:
-                self.watch.on_listing(listing, run.questions)
-            finally:
-                if not before._is_unchanged(self.watch.roster.peers):
-                    self._announce()
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[Callable[[float | None], Awaitable[None]]]:
-        """Gives a pause that ends early when something happens."""
-        wake = asyncio.Event()
-        self._listeners.add(wake)
-
-        async def pause(seconds: float | None) -> None:
-            await self._lookup.clock.await_(wake, seconds)
-            wake.clear()
-
-        try:
-            yield pause
-        finally:
-            self._listeners.discard(wake)
-            self._lookup.clock.retire(wake)
-
-    def _end(self) -> None:
-        self.watch.stopping = True
-        self._lookup.close()
-        self._announce()
-        self._lookup.clock.retire(self.wake)
-
-    def _announce(self) -> None:
-        for wake in tuple(self._listeners):
-            wake.set()
-
-    async def _run(self) -> None:
-        try:
-            while not self.watch.stopping:
-                if self.watch.due_in() <= 0:
-                    with contextlib.suppress(Exception):  # the watch knows, and has logged it
-                        await self.poll_once()
-                self.watch.deliver()
-                await self._lookup.clock.await_(self.wake, self.watch.due_in())
-                self.wake.clear()
-        finally:
-            self._end()

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, Unpack
 
 from peerdisco._core.listing import Listing
-from peerdisco._core.watcher import Callback, ChangeCursor, WatcherState, check_wait
+from peerdisco._core.waiting import check_wait, waits
+from peerdisco._core.watcher import Callback, ChangeCursor
 from peerdisco._dns.blocking import drive
 from peerdisco._options import showing
+from peerdisco._poll_thread import PollThread
 from peerdisco._service import LookupRun, ServiceLookup, one_shot
-from peerdisco.clock import WakeEvent
 from peerdisco.config import DiscoveryConfig, LookupOptions, Options
 from peerdisco.errors import LookupFailed
 from peerdisco.peers import Change, PeerSet, Status
@@ -81,7 +79,9 @@ class PeerWatcher:
     def __init__(
         self, service: str | DiscoveryConfig, *, resolver: Resolver | None = None, **options: Unpack[Options]
     ) -> None:
-        self._runner = _PollThread(ServiceLookup(DiscoveryConfig.of(service, options), resolver, "lookup"))
+        self._runner = PollThread(
+            ServiceLookup(DiscoveryConfig.of(service, options), resolver, "lookup"), run_lookup, random.random
+        )
         self._watch = self._runner.watch
         self._stop = weakref.finalize(self, self._runner.stop)
 
@@ -126,9 +126,15 @@ class PeerWatcher:
         """
         self._watch.check_open()
         try:
-            self._runner.poll_once()
+            error = self._runner.refresh()
         finally:
             self._runner.wake.set()  # the next lookup may be due sooner now
+        if error is not None:
+            self._watch.check_open()
+            try:
+                raise error
+            finally:
+                del error  # it holds this frame
         return self.peers
 
     def wait_for(self, count: int = 1, *, timeout: float | None = None, stable_for: float = 0) -> PeerSet:
@@ -147,9 +153,9 @@ class PeerWatcher:
         check_wait(count, timeout, stable_for)
         self._runner.check_may_wait()
         with self._runner.listening() as pause:
-            waits = self._watch.waits(count, timeout, stable_for)
+            steps = waits(self._watch, count, timeout, stable_for)
             self._runner.wake.set()
-            return drive(waits, pause, ())
+            return drive(steps, pause, ())
 
     def changes(self) -> Iterator[Change]:
         """Everything that happens to the list: first everyone who is listed already, then each change, until `close`.
@@ -194,122 +200,3 @@ class PeerWatcher:
                     pause(None)
                 else:
                     yield change
-
-
-class _PollThread:
-    """What runs in the thread. It does not hold the watcher, so that a forgotten one is collected, and stops this."""
-
-    def __init__(self, lookup: ServiceLookup) -> None:
-        self.watch = WatcherState(lookup, random.random)
-        self._lookup = lookup
-        self._thread: threading.Thread | None = None
-        self._make_locks()
-
-    def start_once(self) -> None:
-        with self._starting:
-            if not self.watch.running:
-                self.start()
-
-    def start(self) -> None:
-        self.watch.running = True
-        _runners.add(self)
-        self._thread = threading.Thread(target=self._run, name=f"peerdisco {self._lookup.service}", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self.watch.stopping = True
-        self._lookup.close()
-        self._announce()
-
-    def join(self) -> None:
-        if self._thread is not None and not self.is_current_thread:
-            self._thread.join(_JOIN)
-
-    @property
-    def is_current_thread(self) -> bool:
-        return self._thread is threading.current_thread()
-
-    def check_may_wait(self) -> None:
-        self.watch.check_running()
-        if self.is_current_thread:
-            raise RuntimeError("a subscriber must not wait for the watcher, in whose thread it is called")
-
-    def poll_once(self) -> None:
-        with self._one_at_a_time:
-            self.watch.check_open()
-            before = self.watch.roster.peers
-            if self.watch.expire():
-                self._announce()
-            run = self._lookup.begin(self.watch.roster.limits)
-            try:
-                listing = run_lookup(run)
-            except Exception as error:
-                self.watch.check_open()
-                self.watch.on_failure(error, run.questions)
-                raise
-            else:
-                self.watch.on_listing(listing, run.questions)
-            finally:
-                if not before._is_unchanged(self.watch.roster.peers):
-                    self._announce()
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[Callable[[float | None], None]]:
-        """Gives a pause that ends early when something happens."""
-        wake = WakeEvent()
-        self._listeners.add(wake)
-
-        def pause(seconds: float | None) -> None:
-            nonlocal wake
-            if wake not in self._listeners:  # this is the child of a fork
-                wake = WakeEvent()
-                self._listeners.add(wake)
-                return
-            self._lookup.clock.wait(wake, seconds)
-            wake.clear()
-
-        try:
-            yield pause
-        finally:
-            self._listeners.discard(wake)
-            self._lookup.clock.retire(wake)
-
-    def revive(self) -> None:
-        """Starts again in the child of a fork, where the thread is gone and locks may be held for ever."""
-        self._make_locks()
-        self.start()
-
-    def _make_locks(self) -> None:
-        self.wake = WakeEvent()
-        self._listeners: set[WakeEvent] = {self.wake}
-        self._one_at_a_time = threading.Lock()
-        self._starting = threading.Lock()
-
-    def _announce(self) -> None:
-        for wake in tuple(self._listeners):
-            wake.set()
-
-    def _run(self) -> None:
-        try:
-            while not self.watch.stopping:
-                if self.watch.due_in() <= 0:
-                    with contextlib.suppress(Exception):  # the watch knows, and has logged it
-                        self.poll_once()
-                self.watch.deliver()
-                self._lookup.clock.wait(self.wake, self.watch.due_in())
-                self.wake.clear()
-        finally:
-            self.stop()
-            self._lookup.clock.retire(self.wake)
-
-
-_runners: weakref.WeakSet[_PollThread] = weakref.WeakSet()
-
-
-def _revive_all() -> None:
-    for runner in tuple(_runners):
-        if not runner.watch.stopping:
-            runner.revive()
-
-
-os.register_at_fork(after_in_child=_revive_all)

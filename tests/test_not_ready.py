@@ -3,6 +3,7 @@
 import pytest
 
 from peerdisco import PeersNotReady
+from peerdisco._core.waiting import waits
 from tests.support.both import ips
 from tests.support.watches import FIRST, NAME, OWN, SECOND, Story
 
@@ -93,38 +94,38 @@ def test_why_no_answer_yet() -> None:
 def test_why_closed() -> None:
     """Who waits on a watcher that is closed is told so, and no time is named."""
     story = Story(OWN)
-    waits = story.watch.waits(1, None, 0)
-    assert next(waits) is None
+    steps = waits(story.watch, 1, None, 0)
+    assert next(steps) is None
     story.watch.stopping = True
     with pytest.raises(PeersNotReady, match=r"0 of 1 peers of \S+ when the watcher was closed: "):
-        next(waits)
+        next(steps)
 
 
 def test_waits_until_stable() -> None:
     """Enough peers are waited for, and then for what is left of `stable_for`, counted from the last change."""
     story = Story(OWN)
-    waits = story.watch.waits(1, None, 10)
-    assert next(waits) is None
+    steps = waits(story.watch, 1, None, 10)
+    assert next(steps) is None
     story.poll()
     story.fake["svc"] = ips(3)
     story.poll()
-    assert next(waits) == 10
+    assert next(steps) == 10
     story.clock.advance(4)
     story.fake["svc"] = ips(4)
     story.poll()
     story.clock.advance(6)
-    assert next(waits) == 4
+    assert next(steps) == 4
     story.clock.advance(4)
     with pytest.raises(StopIteration) as done:
-        next(waits)
+        next(steps)
     assert done.value.value is story.watch.roster.peers
 
 
 def test_waits_for_the_first_answer() -> None:
     """Zero peers are there once DNS has said anything at all."""
     story = Story()
-    waits = story.watch.waits(0, None, 0)
-    next(waits)
+    steps = waits(story.watch, 0, None, 0)
+    next(steps)
     story.poll()
     with pytest.raises(StopIteration):
-        next(waits)
+        next(steps)

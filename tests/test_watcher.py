@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from peerdisco import ConfigError, Outcome
-from peerdisco._core.watcher import check_wait
+from peerdisco._core.waiting import check_wait
 from tests.support.watches import FIRST, NAME, OWN, Story
 
 

@@ -1,112 +1,143 @@
-"""A watched Service: what both watchers do between their lookups. No I/O; the shells bring the waiting."""
+"""A watched Service: what both watchers do between their lookups. No I/O; they bring the waiting themselves.
+
+Laws of this module:
+
+- Whatever a lookup raises or brings, the next one is planned before anything else can go wrong, and never at once.
+- An exception shows in the status and is logged once: of each kind, until a lookup succeeds again.
+- What logging or a subscriber raises stops nothing that comes after it, and fails no lookup.
+- The status keeps no frame of what failed alive.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
+from logging import DEBUG
 
 from peerdisco._core.conditions import EMPTY, ConditionLog, conditions_of, log
+from peerdisco._core.failures import detached, is_interrupt
 from peerdisco._core.listing import Listing
 from peerdisco._core.roster import Roster
 from peerdisco._service import ServiceLookup
-from peerdisco.answers import Outcome
-from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDiscoError, PeersNotReady
+from peerdisco.errors import LookupFailed, NotHeadlessError, PeerDiscoError
 from peerdisco.peers import Change, PackedPeers, PeerSet, Status
 
 Callback = Callable[[Change], object]
 
-_DEADLOCK = (
-    "A Pod is listed once it is ready; if being ready waits for peers, set `publishNotReadyAddresses: true` on the "
-    "headless Service."
-)
-
-
-_LONGEST = 1e9
+_LONGEST_PAUSE = 30.0
 
 
 class ChangeCursor:
-    """Someone who follows the list: what changed since they last looked, in one piece however long ago that was."""
+    """A consumer that follows the list: what changed since it last looked, in one piece however long ago that was."""
 
     def __init__(self) -> None:
         self._seen = PackedPeers(frozenset())
 
     def catch_up(self, peers: PeerSet) -> Change | None:
-        """What changed; None where nothing did."""
+        """Return what changed; None where nothing did."""
         change = Change.between(self._seen, peers)
         self._seen = peers._packed
         return change
 
 
 class WatcherState:
-    """The state of a watcher, whichever world it lives in.
+    """The state of a watcher, sync or async.
 
     Args:
-        lookup: the Service and whom to ask.
+        lookup: the Service, and the resolver that is asked about it.
         random: makes a number from 0 to 1.
 
     Attributes:
+        lookup: the Service, and the resolver that is asked about it.
         roster: the list.
         running: whether the watcher has been started.
         stopping: whether it is closed.
+        last_error: why the last lookup failed, or what else was raised since; None where nothing was.
     """
 
     def __init__(self, lookup: ServiceLookup, random: Callable[[], float]) -> None:
-        self._lookup = lookup
+        self.lookup = lookup
         self.roster = Roster(lookup.config, lookup.service, clock=lookup.clock, random=random)
         self.running = False
         self.stopping = False
+        self.last_error: Exception | None = None
         self._states = ConditionLog(lookup.service)
         self._listing_states: dict[str, str] = {}
         self._lookups = 0
-        self._last_error: Exception | None = None
         self._ended_at = lookup.clock()
         self._next_at = self._ended_at
         self._subscribers: list[tuple[Callback, ChangeCursor]] = []
+        # The kinds of exceptions that were logged: from lookups since the last that succeeded, and from elsewhere.
+        self._kinds_of_failures: set[type[BaseException]] = set()
+        self._kinds_of_troubles: set[type[BaseException]] = set()
 
     def on_listing(self, listing: Listing, questions: int = 1) -> None:
-        """Takes in what a lookup brought."""
-        before, now = self.roster.peers, self._lookup.clock()
+        """Take in what a lookup brought."""
+        before, now = self.roster.peers, self.lookup.clock()
         self.roster.on_listing(listing, now, questions)
+        self._plan(now, self.roster.wait(now))
+        self._lookups += 1
+        self.last_error = None
+        self._kinds_of_failures.clear()
         self._listing_states = conditions_of(listing)
         if self._listing_states and len(self.roster.peers):
             for code in EMPTY:
                 self._listing_states.pop(code, None)  # not so until it is confirmed
-        self._end(before, self._listing_states, None, now)
+        self._tell(before, self._listing_states)
 
-    def on_failure(self, error: Exception, questions: int = 1) -> None:
-        """Takes in that a lookup brought nothing."""
+    def on_failure(self, error: BaseException, questions: int = 1) -> None:
+        """Take in that a lookup brought nothing."""
         before = self.roster.peers
-        if not isinstance(error, PeerDiscoError) and type(error) is not type(self._last_error):
-            log.error("%s: the resolver raised", before.service, exc_info=error)
-        now = self._lookup.clock()
+        self._lookups += 1
+        self.last_error = detached(error)
+        now = self.lookup.clock()
+        self._plan(now, self.pause)  # stands where the roster fails as well
         self.roster.on_failure(now, questions)
+        self._plan(now, self.roster.wait(now))
+        if not isinstance(error, PeerDiscoError) and type(error) not in self._kinds_of_failures:
+            self._kinds_of_failures.add(type(error))
+            self._log(log.error, "%s: the lookup raised", before.service, exc_info=error)
         states = dict(self._listing_states)
         if isinstance(error, NotHeadlessError):
             states["not-headless"] = f"DNS answers with its ClusterIP, {error.address}; set `clusterIP: None`"
         else:
-            states[error.reason.replace("_", "-") if isinstance(error, LookupFailed) else "resolver-error"] = str(error)
-        self._end(before, states, error, now)
+            code = error.reason.replace("_", "-") if isinstance(error, LookupFailed) else "resolver-error"
+            states[code] = str(self.last_error)
+        self._tell(before, states)
+
+    def on_trouble(self, error: BaseException) -> None:
+        """Take in what was raised between lookups, by a clock for example."""
+        self._note(error)
+        if type(error) not in self._kinds_of_troubles:
+            self._kinds_of_troubles.add(type(error))
+            what = "the watcher is closed by" if is_interrupt(error) else "the watcher goes on after"
+            self._log(log.error, "%s: %s %s", self.lookup.service, what, type(error).__qualname__, exc_info=error)
 
     def expire(self) -> bool:
-        """Empties a list that could not be refreshed for too long; says whether it did."""
+        """Empty a list that could not be refreshed for too long; return whether it was."""
         if not self.roster.failures:
             return False
         before = self.roster.peers
-        self.roster.expire(self._lookup.clock())
+        self.roster.expire(self.lookup.clock())
         if self.roster.peers is before:
             return False
-        self._log_change(before)
+        self._tell_change(before)
         return True
 
+    @property
+    def pause(self) -> float:
+        """Return the seconds to wait after something went wrong between lookups."""
+        return min(self.lookup.config.refresh, _LONGEST_PAUSE)
+
     def due_in(self) -> float:
-        """Seconds until the next lookup; 0 where it is due."""
-        return max(0.0, self._next_at - self._lookup.clock())
+        """Return the seconds until the next lookup; 0 where it is due."""
+        return max(0.0, self._next_at - self.lookup.clock())
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
-        """Adds someone to be called at each change; what comes back ends that.
+        """Add a callback for each change, and return a call that ends it.
 
         Raises:
-            RuntimeError: the watcher is closed.
+            RuntimeError: The watcher is closed.
         """
         self.check_open()
         entry = callback, ChangeCursor()
@@ -119,7 +150,7 @@ class WatcherState:
         return unsubscribe
 
     def deliver(self) -> None:
-        """Calls everyone for whom something changed."""
+        """Call each subscriber for which something changed."""
         peers = self.roster.peers
         for entry in tuple(self._subscribers):
             callback, reader = entry
@@ -128,109 +159,78 @@ class WatcherState:
                 continue
             try:
                 callback(change)
-            except Exception:  # noqa: BLE001 - a subscriber's error is neither ours nor the others'
-                log.exception("%s: a subscriber raised", peers.service)
+            except BaseException as error:
+                if is_interrupt(error):
+                    raise
+                self._log(log.error, "%s: a subscriber raised", peers.service, exc_info=error)
 
     def status(self) -> Status:
-        """How the watcher is doing."""
+        """Return how the watcher is doing."""
         peers = self.roster.peers
+        try:
+            age, due_in = peers.age, self.due_in()
+        except Exception as error:  # noqa: BLE001 - a resolver's own clock; the status shows why it fails
+            self._note(error)
+            age, due_in = math.inf, 0.0
         return Status(
             outcome=peers.outcome,
             lookups=self._lookups,
             failures=self.roster.failures,
-            last_success=peers.age if math.isfinite(peers.age) else None,
-            last_error=self._last_error,
-            next_refresh=self.due_in() if self.running and not self.stopping else None,
+            last_success=age if math.isfinite(age) else None,
+            last_error=self.last_error,
+            next_refresh=due_in if self.running and not self.stopping else None,
             self_listed=peers.self_listed,
             complete=peers.complete,
         )
 
     def check_open(self) -> None:
-        """Raises RuntimeError once the watcher is closed."""
+        """Raise RuntimeError once the watcher is closed."""
         if self.stopping:
             raise RuntimeError("the watcher is closed; make a new one")
 
     def check_running(self) -> None:
-        """Raises RuntimeError unless the watcher has been started and is not closed."""
+        """Raise RuntimeError unless the watcher has been started and is not closed."""
         self.check_open()
         if not self.running:
             raise RuntimeError("the watcher is not started; call start(), or use it as a context manager")
 
-    def waits(self, count: int, timeout: float | None, stable_for: float) -> Generator[float | None, None, PeerSet]:
-        """Waits until DNS has answered, so many peers are listed, and the list has been the same for so long.
-
-        It yields for how long to wait at most, and may be woken early.
-
-        Returns:
-            The list that was waited for.
-
-        Raises:
-            PeersNotReady: the time is up, or the watcher closed.
-        """
-        clock = self._lookup.clock
-        deadline = math.inf if timeout is None else clock() + timeout
-        self._hurry(count)
-        while True:
-            peers, now = self.roster.peers, clock()
-            enough = peers.outcome is not Outcome.PENDING and len(peers) >= count
-            # Nobody can tell of a stale list that it is still the same.
-            stable_at = math.inf if stable_for and peers.stale else self.roster.changed_at + stable_for
-            if enough and now >= stable_at:
-                return peers
-            if self.stopping or now >= deadline:
-                when = "when the watcher was closed" if self.stopping else f"after {timeout:g} s"
-                why = self._why_not(count)
-                raise PeersNotReady(f"{len(peers)} of {count} peers of {peers.service} {when}: {why}")
-            until = min(deadline, stable_at if enough else math.inf)
-            yield until - now if math.isfinite(until) else None
-
-    def _why_not(self, count: int) -> str:
-        peers = self.roster.peers
-        if isinstance(self._last_error, NotHeadlessError):
-            return str(self._last_error)
-        if self.roster.failures:
-            since = f"for {peers.age:.1f} s" if math.isfinite(peers.age) else "since the start"
-            return f"DNS has failed {self.roster.failures} times in a row, {since}: {self._last_error}"
-        if peers.outcome is Outcome.PENDING:
-            return "the first lookup has not ended"
-        if len(peers) >= count:
-            return "they are there, but the list keeps changing"
-        if peers.outcome is not Outcome.FOUND:
-            return f"{self._empty()}. {_DEADLOCK}"
-        if not peers.self_listed:
-            return f"this Pod is not listed itself, so it is not ready, or it is none of the Service's. {_DEADLOCK}"
-        return f"the others are not ready, or there are fewer replicas. {_DEADLOCK}"
-
-    def _empty(self) -> str:
-        return next((text for code, text in self._listing_states.items() if code in EMPTY), "")
-
-    def _hurry(self, count: int) -> None:
+    def hurry(self, count: int) -> None:
+        """Plan the next lookup sooner where fewer peers are listed than a caller waits for."""
         if len(self.roster.peers) < count:
             self.roster.hurry()
             self._next_at = min(self._next_at, self._ended_at + self.roster.wait(self._ended_at))
 
-    def _end(self, before: PeerSet, states: Mapping[str, str], error: Exception | None, now: float) -> None:
-        self._lookups += 1
-        self._last_error = error
+    def why_empty(self) -> str:
+        """Return what the last answer says about why no peer is listed."""
+        return next((text for code, text in self._listing_states.items() if code in EMPTY), "")
+
+    def _plan(self, now: float, wait: float) -> None:
         self._ended_at = now
-        self._next_at = now + self.roster.wait(now)
-        log.debug("%s: lookup %d: %s", before.service, self._lookups, error or self.roster.peers)
-        self._states.update(states)
-        if before._packed is not self.roster.peers._packed:
-            self._log_change(before)
+        self._next_at = now + wait
 
-    def _log_change(self, before: PeerSet) -> None:
-        log.info("%s: %s", before.service, Change.between(before._packed, self.roster.peers))
+    def _note(self, error: BaseException) -> None:
+        """Let the status show an exception where it shows none that matters more."""
+        if self.last_error is None:
+            self.last_error = detached(error)
 
+    def _tell(self, before: PeerSet, states: Mapping[str, str]) -> None:
+        """Log what a lookup came to."""
+        if log.isEnabledFor(DEBUG):
+            said = self.last_error or self.roster.peers
+            self._log(log.debug, "%s: lookup %d: %s", before.service, self._lookups, said)
+        self._log(self._states.update, states)
+        self._tell_change(before)
 
-def check_wait(count: object, timeout: object, stable_for: object) -> None:
-    """Checks the arguments of `wait_for`.
+    def _tell_change(self, before: PeerSet) -> None:
+        change = Change.between(before._packed, self.roster.peers)
+        if change is not None:
+            self._log(log.info, "%s: %s", before.service, change)
 
-    Raises:
-        ConfigError: one can't be right.
-    """
-    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise ConfigError("count", count, "must be a whole number, 0 or more")
-    for key, seconds in (("timeout", 0 if timeout is None else timeout), ("stable_for", stable_for)):
-        if isinstance(seconds, bool) or not (isinstance(seconds, (int, float)) and 0 <= seconds < _LONGEST):
-            raise ConfigError(key, seconds, "must be a number of seconds, 0 or more")
+    def _log(self, call: Callable[..., object], *arguments: object, **details: object) -> None:
+        """Log something; an exception in a filter or a handler is the status's affair."""
+        try:
+            call(*arguments, **details)
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            self._note(error)

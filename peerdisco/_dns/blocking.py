@@ -29,7 +29,11 @@ def drive(
     perform: Callable[[_Wanted], _Given],
     failure: type[Exception] | tuple[()],
 ) -> _Result:
-    """Do what a generator asks for, and give it the results; a `failure` is thrown in."""
+    """Do what a generator asks for, and give it the results; a `failure` is thrown in.
+
+    Raises:
+        RuntimeError: `perform` raised StopIteration, which is not the end of the steps (PEP 479).
+    """
     try:
         wanted = next(steps)
         while True:
@@ -37,6 +41,8 @@ def drive(
                 given = perform(wanted)
             except failure as error:
                 wanted = steps.throw(error)
+            except StopIteration as error:
+                raise RuntimeError("StopIteration was raised in the middle of a lookup") from error
             else:
                 wanted = steps.send(given)
     except StopIteration as done:

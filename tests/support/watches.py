@@ -5,6 +5,7 @@ from typing import Unpack
 import pytest
 
 from peerdisco import DiscoveryConfig, PeerDiscoError, PeerSet, PeersNotReady
+from peerdisco._core.waiting import waits
 from peerdisco._core.watcher import WatcherState
 from peerdisco._service import ServiceLookup
 from peerdisco.config import Options
@@ -31,17 +32,17 @@ class Story:
         for _ in range(times):
             self.clock.advance(1)
             try:
-                self.watch.on_listing(run_lookup(self.watch._lookup.begin()))
+                self.watch.on_listing(run_lookup(self.watch.lookup.begin()))
             except PeerDiscoError as error:
                 self.watch.on_failure(error)
         return self.watch.roster.peers
 
     def give_up(self, count: int, *, stable_for: float = 0) -> str:
         """What someone is told who waits for 3 s in vain."""
-        waits = self.watch.waits(count, 3, stable_for)
-        assert next(waits) == pytest.approx(3)
+        steps = waits(self.watch, count, 3, stable_for)
+        assert next(steps) == pytest.approx(3)
         self.clock.advance(3)
         with pytest.raises(PeersNotReady) as raised:
-            next(waits)
+            next(steps)
         assert isinstance(raised.value, TimeoutError)
         return str(raised.value)

@@ -44,7 +44,7 @@ def test_lookup_prints_the_peers_one_a_line(capsys: pytest.CaptureFixture[str]) 
 
     out, err = capsys.readouterr()
     assert (code, out) == (0, "200.96.1.50\n200.96.2.24\n")
-    assert f"2 peers of {FULL_NAME} (found); oneself is listed as 200.96.0.59\n" == err
+    assert f"2 peers of {FULL_NAME} (found); this Pod is listed as 200.96.0.59\n" == err
 
 
 def test_lookup_attaches_a_port(capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +90,7 @@ def test_lookup_without_peers_is_1(capsys: pytest.CaptureFixture[str]) -> None:
 
     out, err = capsys.readouterr()
     assert (code, out) == (1, "")
-    assert "0 peers of tset-cs-svc.default.svc.cluster.local. (nxdomain); oneself is not listed" in err
+    assert "0 peers of tset-cs-svc.default.svc.cluster.local. (nxdomain); this Pod is not listed" in err
 
 
 def test_json_without_peers_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from peerdisco.cli import options
 from peerdisco.peers import Peer, PeerSet
 from peerdisco.sync import discover_peers
 
-HELP = "look a headless Service up once, and print its Pods without oneself, one a line"
+HELP = "look up a headless Service once and print the other Pods, one per line"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def _peer_as_json(peer: Peer) -> dict[str, object]:
 def _summary(peers: PeerSet) -> str:
     count = "1 peer" if len(peers) == 1 else f"{len(peers)} peers"
     told = [f"{count} of {peers.service} ({peers.outcome.value})"]
-    told.append(f"oneself is listed as {peers.own}" if peers.own else "oneself is not listed")
+    told.append(f"this Pod is listed as {peers.own}" if peers.own else "this Pod is not listed")
     if not peers.complete:
         told.append("the list is not complete")
     return "; ".join(told)

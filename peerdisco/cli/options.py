@@ -13,10 +13,10 @@ _OPTIONS = {
     "namespace": ("NAME", "the Service's namespace, where NAME has none"),
     "cluster_domain": ("DOMAIN", "default: from the search list of resolv.conf, else cluster.local"),
     "family": ("FAMILY", "auto, ipv4, ipv6 or both"),
-    "own_ips": ("IPS", "one's own addresses, with commas between them; they are left out"),
+    "own_ips": ("IPS", "this Pod's addresses, separated by commas; they are left out"),
     "resolv_conf": ("PATH", "default: /etc/resolv.conf"),
     "timeout": ("SECONDS", "for the whole lookup, retries included; default: 5"),
-    "allowed_networks": ("CIDRS", "with commas between them; addresses outside are dropped"),
+    "allowed_networks": ("CIDRS", "separated by commas; addresses outside are dropped"),
 }
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         PeersNotReady,
         Reason,
     )
+    from peerdisco.fanout import Broadcast, abroadcast, broadcast
     from peerdisco.peers import Change, Peer, PeerSet, Status
     from peerdisco.resolvers import AsyncResolver, DnsResolver, Resolver, StaticResolver
     from peerdisco.sync import PeerWatcher, discover_peers
@@ -37,6 +38,7 @@ __all__ = [
     "AsyncPeerWatcher",
     "AsyncResolver",
     "Attempt",
+    "Broadcast",
     "Change",
     "Clock",
     "ConfigError",
@@ -61,7 +63,9 @@ __all__ = [
     "StaticResolver",
     "Status",
     "__version__",
+    "abroadcast",
     "adiscover_peers",
+    "broadcast",
     "discover_peers",
 ]
 
@@ -82,6 +86,7 @@ _MODULES = {
         "PeersNotReady",
         "Reason",
     ),
+    "fanout": ("Broadcast", "abroadcast", "broadcast"),
     "peers": ("Change", "Peer", "PeerSet", "Status"),
     "resolvers": ("AsyncResolver", "DnsResolver", "Resolver", "StaticResolver"),
     "sync": ("PeerWatcher", "discover_peers"),

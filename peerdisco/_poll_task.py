@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from peerdisco._core.failures import detached, is_interrupt
-from peerdisco._core.listing import Listing
+from peerdisco._core.listing import Cost, Listing
 from peerdisco._core.watcher import WatcherState
 from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.clock import SYSTEM_CLOCK
@@ -164,12 +164,13 @@ class PollTask:
             if self.watch.expire():
                 self._announce()
             run = self._lookup.begin(self.watch.roster.limits)
-            self.watch.on_listing(await self._run_lookup(run), run.questions)
+            listing = await self._run_lookup(run)
+            self.watch.on_listing(listing, run.cost)
         except BaseException as error:
             if _ends_task(error):
                 raise
             if not self.watch.stopping:
-                self.watch.on_failure(error, run.questions if run else 1)
+                self.watch.on_failure(error, run.cost if run else Cost())
             return error
         finally:
             if not before._is_unchanged(self.watch.roster.peers):

@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Callable, Iterator
 
 from peerdisco._core.failures import detached, is_interrupt
-from peerdisco._core.listing import Listing
+from peerdisco._core.listing import Cost, Listing
 from peerdisco._core.watcher import WatcherState
 from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.clock import SYSTEM_CLOCK, WakeEvent
@@ -184,12 +184,13 @@ class PollThread:
             if self.watch.expire():
                 self._announce()
             run = self._lookup.begin(self.watch.roster.limits)
-            self.watch.on_listing(self._run_lookup(run), run.questions)
+            listing = self._run_lookup(run)
+            self.watch.on_listing(listing, run.cost)
         except BaseException as error:
             if is_interrupt(error):
                 raise
             if not self.watch.stopping:
-                self.watch.on_failure(error, run.questions if run else 1)
+                self.watch.on_failure(error, run.cost if run else Cost())
             return error
         finally:
             if not before._is_unchanged(self.watch.roster.peers):

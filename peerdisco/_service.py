@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 from peerdisco._core.conditions import ConditionLog, conditions_of, log
 from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
-from peerdisco._core.listing import PENDING, UNLIMITED, Limits, Listing
+from peerdisco._core.listing import PENDING, UNLIMITED, Cost, Limits, Listing
 from peerdisco._core.srv_discovery import SrvDiscovery
 from peerdisco._options import check_lookup_options
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
@@ -155,6 +155,11 @@ class LookupRun:
         self._begun_at = lookup.clock()
         self.opening = lookup.discovery.opening
         self.questions = 0
+
+    @property
+    def cost(self) -> Cost:
+        """What it has taken so far."""
+        return Cost(self.questions, self._lookup.clock() - self._begun_at)
 
     def ordinary(self, answer: Answer) -> Listing | None:
         """Return what the answer to the opening question comes to, where nothing more is to be asked; else None."""

@@ -383,6 +383,13 @@ class Status:
         next_refresh: seconds until the next lookup; 0 where it is due, None where none is planned.
         self_listed: whether DNS lists this Pod.
         complete: False where DNS lists more Pods than could be learnt.
+        lookup_codes: how many lookups ended with each code: `changed`, `unchanged`, or why there was no list, such as
+            `no-ready-pods-or-typo` or `timeout`.
+        lookup_durations: pairs of a bound in seconds and how many lookups took no longer; the last bound is infinite.
+        lookup_seconds: how long all lookups took together.
+        added: peers that were added since the start.
+        removed: peers that were removed since the start; one whose port or hostname changes counts in both.
+        dropped_addresses: addresses in the last answer that were dropped, since they may not be a peer's.
     """
 
     outcome: Outcome
@@ -393,9 +400,15 @@ class Status:
     next_refresh: float | None
     self_listed: bool
     complete: bool
+    lookup_codes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    lookup_durations: tuple[tuple[float, int], ...] = ()
+    lookup_seconds: float = 0.0
+    added: int = 0
+    removed: int = 0
+    dropped_addresses: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes, ready for JSON; the error as its type and message."""
+        """Return the attributes, ready for JSON: the error as its type and message, an infinite bound as None."""
         error = self.last_error
         told = None if error is None else {"type": type(error).__name__, "message": str(error)}
         return {
@@ -407,4 +420,10 @@ class Status:
             "next_refresh": self.next_refresh,
             "self_listed": self.self_listed,
             "complete": self.complete,
+            "lookup_codes": dict(self.lookup_codes),
+            "lookup_durations": [(bound if math.isfinite(bound) else None, n) for bound, n in self.lookup_durations],
+            "lookup_seconds": self.lookup_seconds,
+            "added": self.added,
+            "removed": self.removed,
+            "dropped_addresses": self.dropped_addresses,
         }

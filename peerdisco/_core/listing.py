@@ -35,6 +35,18 @@ class Limits(NamedTuple):
 UNLIMITED = Limits()
 
 
+class Cost(NamedTuple):
+    """What a lookup took.
+
+    Attributes:
+        questions: how many questions.
+        seconds: how long.
+    """
+
+    questions: int = 1
+    seconds: float = 0.0
+
+
 class Listing(NamedTuple):
     """What a lookup of a Service came to.
 

@@ -15,16 +15,18 @@ from collections.abc import Callable, Mapping
 from logging import DEBUG
 
 from peerdisco._core.conditions import EMPTY, ConditionLog, conditions_of, log
+from peerdisco._core.counters import Counters, code_of
 from peerdisco._core.failures import detached, is_interrupt
-from peerdisco._core.listing import Listing
+from peerdisco._core.listing import Cost, Listing
 from peerdisco._core.roster import Roster
 from peerdisco._service import ServiceLookup
-from peerdisco.errors import LookupFailed, NotHeadlessError, PeerDiscoError
+from peerdisco.errors import NotHeadlessError, PeerDiscoError
 from peerdisco.peers import Change, PackedPeers, PeerSet, Status
 
 Callback = Callable[[Change], object]
 
 _LONGEST_PAUSE = 30.0
+_NO_COST = Cost()
 
 
 class ChangeCursor:
@@ -70,30 +72,34 @@ class WatcherState:
         # The kinds of exceptions that were logged: from lookups since the last that succeeded, and from elsewhere.
         self._kinds_of_failures: set[type[BaseException]] = set()
         self._kinds_of_troubles: set[type[BaseException]] = set()
+        self._counters = Counters()
 
-    def on_listing(self, listing: Listing, questions: int = 1) -> None:
+    def on_listing(self, listing: Listing, cost: Cost = _NO_COST) -> None:
         """Take in what a lookup brought."""
         before, now = self.roster.peers, self.lookup.clock()
-        self.roster.on_listing(listing, now, questions)
+        self.roster.on_listing(listing, now, cost.questions)
         self._plan(now, self.roster.wait(now))
         self._lookups += 1
         self.last_error = None
         self._kinds_of_failures.clear()
         self._listing_states = conditions_of(listing)
+        changed = before._packed is not self.roster.peers._packed
+        self._counters.on_listing(listing, self._listing_states, cost.seconds, changed=changed)
         if self._listing_states and len(self.roster.peers):
             for code in EMPTY:
                 self._listing_states.pop(code, None)  # not so until it is confirmed
         self._tell(before, self._listing_states)
 
-    def on_failure(self, error: BaseException, questions: int = 1) -> None:
+    def on_failure(self, error: BaseException, cost: Cost = _NO_COST) -> None:
         """Take in that a lookup brought nothing."""
         before = self.roster.peers
         self._lookups += 1
         self.last_error = detached(error)
         now = self.lookup.clock()
         self._plan(now, self.pause)  # stands where the roster fails as well
-        self.roster.on_failure(now, questions)
+        self.roster.on_failure(now, cost.questions)
         self._plan(now, self.roster.wait(now))
+        self._counters.on_failure(error, cost.seconds)
         if not isinstance(error, PeerDiscoError) and type(error) not in self._kinds_of_failures:
             self._kinds_of_failures.add(type(error))
             self._log(log.error, "%s: the lookup raised", before.service, exc_info=error)
@@ -101,8 +107,7 @@ class WatcherState:
         if isinstance(error, NotHeadlessError):
             states["not-headless"] = f"DNS answers with its ClusterIP, {error.address}; set `clusterIP: None`"
         else:
-            code = error.reason.replace("_", "-") if isinstance(error, LookupFailed) else "resolver-error"
-            states[code] = str(self.last_error)
+            states[code_of(error)] = str(self.last_error)
         self._tell(before, states)
 
     def on_trouble(self, error: BaseException) -> None:
@@ -181,6 +186,12 @@ class WatcherState:
             next_refresh=due_in if self.running and not self.stopping else None,
             self_listed=peers.self_listed,
             complete=peers.complete,
+            lookup_codes=dict(self._counters.codes),
+            lookup_durations=self._counters.durations(),
+            lookup_seconds=self._counters.seconds,
+            added=self._counters.added,
+            removed=self._counters.removed,
+            dropped_addresses=self._counters.dropped,
         )
 
     def check_open(self) -> None:
@@ -224,6 +235,7 @@ class WatcherState:
     def _tell_change(self, before: PeerSet) -> None:
         change = Change.between(before._packed, self.roster.peers)
         if change is not None:
+            self._counters.on_change(before._packed.endpoints, self.roster.peers._packed.endpoints)
             self._log(log.info, "%s: %s", before.service, change)
 
     def _log(self, call: Callable[..., object], *arguments: object, **details: object) -> None:

@@ -390,6 +390,7 @@ class Status:
         added: peers that were added since the start.
         removed: peers that were removed since the start; one whose port or hostname changes counts in both.
         dropped_addresses: addresses in the last answer that were dropped, since they may not be a peer's.
+        ignored_replies: replies that the resolver ignored, since they were not to its query; None where it counts none.
     """
 
     outcome: Outcome
@@ -406,6 +407,7 @@ class Status:
     added: int = 0
     removed: int = 0
     dropped_addresses: int = 0
+    ignored_replies: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes, ready for JSON: the error as its type and message, an infinite bound as None."""
@@ -426,4 +428,5 @@ class Status:
             "added": self.added,
             "removed": self.removed,
             "dropped_addresses": self.dropped_addresses,
+            "ignored_replies": self.ignored_replies,
         }

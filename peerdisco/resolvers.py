@@ -135,6 +135,11 @@ class DnsResolver:
         """Where lookups are made from: this host, with the resolv.conf that was given."""
         return self._host if self._resolv_conf is None else self._host.reading(self._resolv_conf)
 
+    @property
+    def ignored_replies(self) -> int:
+        """How many replies over UDP were ignored, since they were not to the query (RFC 5452 section 9.1)."""
+        return self._pool.ignored
+
     def lookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:
         """Answer one question.
 

@@ -13,7 +13,7 @@ from peerdisco._core.addresses import pack_ips
 from peerdisco._core.counters import BOUNDS
 from peerdisco.environment import Environment, StaticEnvironment
 from peerdisco.errors import Reason
-from peerdisco.testing import FakeClock, FakeResolver
+from peerdisco.testing import FakeClock, FakeResolver, LocalCluster
 from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
@@ -142,3 +142,17 @@ def test_the_status_stays_ready_for_json(watch: MakeWorld, fake: FakeResolver) -
     assert told["lookup_durations"][-1] == [None, 1]
     assert (told["added"], told["removed"], told["dropped_addresses"]) == (1, 0, 0)
     assert hash(status) == hash(status)
+
+
+def test_ignored_replies_are_counted(watch: MakeWorld) -> None:
+    """A reply with the wrong id is ignored and counted; where no DNS is asked, nothing is known."""
+    with LocalCluster() as cluster:
+        cluster.headless("svc", [OWN, FIRST])
+        cluster.fail("wrong_id", times=1)
+        world = watch(start=False, timeout=1, own_ips=OWN, **cluster.options)
+        before = world.watcher.status.ignored_replies
+        world.refresh()
+        fixed = watch(start=False, static_ips=[OWN, FIRST], own_ips=OWN)
+
+        assert (before, world.watcher.status.ignored_replies) == (0, 1)
+        assert fixed.watcher.status.ignored_replies is None

@@ -104,6 +104,7 @@ async def _over_udp(server: Nameserver, message: bytes, pool: SocketPool) -> byt
         sock.settimeout(0)
         sock.send(message)
         while not query.fits(message, reply := await loop.sock_recv(sock, room + 1)):
+            pool.ignored += 1
             await _yield(pool)
     return reply
 

@@ -101,7 +101,7 @@ def _over_udp(server: Nameserver, message: bytes, deadline: float, pool: SocketP
     with open_udp(server) as sock:
         sock.send(message)
         while not query.fits(message, reply := _receive(sock, room, deadline, pool)):
-            continue
+            pool.ignored += 1
     return reply
 
 

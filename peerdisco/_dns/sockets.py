@@ -49,9 +49,13 @@ class SocketPool:
 
     Args:
         most_idle: how many to keep for each server.
+
+    Attributes:
+        ignored: replies over UDP that were not to the query, since the pool was made.
     """
 
     def __init__(self, most_idle: int = MOST_IDLE) -> None:
+        self.ignored = 0
         self._most_idle = most_idle
         self._closed = False
         self._idle: defaultdict[Nameserver, list[socket.socket]] = defaultdict(list)

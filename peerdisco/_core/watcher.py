@@ -192,7 +192,7 @@ class WatcherState:
             added=self._counters.added,
             removed=self._counters.removed,
             dropped_addresses=self._counters.dropped,
-            ignored_replies=getattr(self._lookup.resolver, "ignored_replies", None),
+            ignored_replies=getattr(self.lookup.resolver, "ignored_replies", None),
         )
 
     def check_open(self) -> None:

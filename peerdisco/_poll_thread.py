@@ -160,10 +160,12 @@ class PollThread:
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name=f"peerdisco {self._lookup.service}", daemon=True)
         self.watch.running = True
+        self._lookup.clock.enlist(self.wake)
         try:
             self._thread.start()
         except BaseException:
             self.watch.running, self._thread = False, None
+            self._lookup.clock.retire(self.wake)
             raise
         _runners.add(self)
 

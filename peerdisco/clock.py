@@ -58,8 +58,11 @@ class Clock(Protocol):
     async def await_(self, wake: asyncio.Event, seconds: float | None) -> None:
         """Returns when `wake` is set, or after so many seconds (None: never)."""
 
+    def enlist(self, wake: WakeEvent | asyncio.Event) -> None:
+        """Take note that a thread that is being started will wait with `wake`."""
+
     def retire(self, wake: WakeEvent | asyncio.Event) -> None:
-        """Says that nobody will wait with `wake` any more."""
+        """Take note that nobody will wait with `wake` any more."""
 
 
 class SystemClock:
@@ -81,8 +84,11 @@ class SystemClock:
         except TimeoutError:
             return
 
+    def enlist(self, wake: WakeEvent | asyncio.Event) -> None:
+        """Do nothing: real time waits for nobody."""
+
     def retire(self, wake: WakeEvent | asyncio.Event) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 SYSTEM_CLOCK = SystemClock()

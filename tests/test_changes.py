@@ -134,7 +134,7 @@ def test_unsubscribe_inside_a_callback(watch: MakeWorld, fake: FakeResolver, clo
     world.subscribe(lambda _: calls.append("third"))
     world.start()
     world.pass_time(clock)
-    fake["svc"] = [OWN, SECOND]
+    fake["svc"] = [OWN, FIRST, SECOND]
     world.pass_time(clock, 60)
 
     assert calls == ["first", "third", "third"]

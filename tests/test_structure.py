@@ -128,6 +128,7 @@ TESTED_ELSEWHERE = {
         ),
         "they hold no more than names and what others do",
     ),
+    "testing._waiters": "testing.test_clock",
     **dict.fromkeys(
         (f"testing._coredns.{part}" for part in ("faults", "query", "records", "registry", "server", "services")),
         "testing.test_cluster sees them as a client does, and e2e compares them with CoreDNS",

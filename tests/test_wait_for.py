@@ -54,5 +54,5 @@ def test_waiting_hurries(watch: MakeWorld, fake: FakeResolver, clock: FakeClock)
         world.pass_time(clock, 5)
     waiting = world.begin_to_wait(clock, 2)
     fake["svc"] = [OWN, FIRST, SECOND]
-    world.pass_time(clock, 0.5)
+    world.pass_time(clock, 1)
     assert len(waiting()) == 2

@@ -207,6 +207,7 @@ def test_the_child_of_a_fork_has_sockets_of_its_own(cluster: LocalCluster) -> No
     with DnsResolver(cluster.nameserver) as resolver:
         resolver.lookup(LARGE, 1)
         (kept,) = resolver._pool._idle[Nameserver.parse(cluster.nameserver)]
+        parents_port = kept.getsockname()[1]
         read, write = os.pipe()
         child = os.fork()
         if not child:
@@ -222,7 +223,7 @@ def test_the_child_of_a_fork_has_sockets_of_its_own(cluster: LocalCluster) -> No
 
         assert len(resolver.lookup(LARGE, 1).addresses) == 200
         assert port.isdigit()
-        assert int(port) != kept.getsockname()[1]
+        assert int(port) != parents_port
 
 
 def test_few_sockets_are_kept(cluster: LocalCluster) -> None:

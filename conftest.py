@@ -1,6 +1,6 @@
-"""Runs the README and the documentation: Python blocks as they stand, console blocks against what they show.
+"""Run the README and the documentation: Python blocks as they stand, console blocks against the output they show.
 
-A page that says `in_a_pod()` goes on as the Pod `rjdm9` of the story, whose DNS is a server on 127.0.0.1.
+After `in_a_pod()`, a page runs as the tutorial's Pod `rjdm9`, whose DNS is a server on 127.0.0.1.
 """
 
 import doctest
@@ -32,7 +32,7 @@ OWN = "200.96.0.59"
 
 @contextmanager
 def story() -> Iterator[LocalCluster]:
-    """The story's cluster as the Pod `rjdm9` sees it, without any option."""
+    """Serve the tutorial's cluster as the Pod `rjdm9` sees it, without any option."""
     with LocalCluster() as cluster, DnsResolver(cluster.nameserver) as resolver:
         cluster.headless("test-cs-svc", PODS, ports={"http": 80})
         cluster.headless("web", [Pod(ip, f"web-{n}") for n, ip in enumerate(PODS)], ports={"http": 80})
@@ -46,7 +46,7 @@ def story() -> Iterator[LocalCluster]:
 
 
 def set_up(namespace: dict[str, Any]) -> None:
-    """Gives every page `in_a_pod`, which returns the cluster."""
+    """Give every page `in_a_pod`, which returns the cluster."""
     stack = namespace["_stack"] = ExitStack()
     namespace["_environ"] = {}
 
@@ -64,12 +64,12 @@ def set_up(namespace: dict[str, Any]) -> None:
 
 
 def tear_down(namespace: dict[str, Any]) -> None:
-    """Ends what the page began."""
+    """Close what the page opened."""
     namespace["_stack"].close()
 
 
 def run_peerdisco(arguments: list[str], environ: Mapping[str, str]) -> str:
-    """What the command prints, on stdout and stderr together."""
+    """Return what the command prints, on stdout and stderr together."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PEERDISCO_", "POD_"))}
     done = subprocess.run(  # noqa: S603 - our own module, by this interpreter
         [sys.executable, "-u", "-m", "peerdisco", *arguments],
@@ -83,13 +83,13 @@ def run_peerdisco(arguments: list[str], environ: Mapping[str, str]) -> str:
 
 
 def check_make(arguments: list[str], _environ: Mapping[str, str]) -> str:
-    """A target that exists prints nothing."""
-    targets = re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    return "" if set(arguments) <= set(targets) else f"one of {arguments} is no target of the Makefile"
+    """Return a complaint if a target does not exist."""
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    return "" if set(arguments) <= set(targets) else f"the Makefile lacks one of {arguments}"
 
 
 def check_pip(arguments: list[str], _environ: Mapping[str, str]) -> str:
-    """What is installed is this project, with extras that it has."""
+    """Return a complaint unless this project is installed, with extras that it has."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     name, _, extras = arguments[-1].rstrip("]").partition("[")
     known = name == project["name"] and set(extras.split(",")) <= {"", *project.get("optional-dependencies", {})}
@@ -97,7 +97,7 @@ def check_pip(arguments: list[str], _environ: Mapping[str, str]) -> str:
 
 
 def check_files(arguments: list[str], _environ: Mapping[str, str]) -> str:
-    """Files of this repository that a command names exist."""
+    """Return a complaint if a command names a file that does not exist."""
     named = [argument for argument in arguments if "/" in argument and not argument.startswith("-")]
     return "" if all((ROOT / name).exists() for name in named) else f"one of {named} does not exist"
 
@@ -112,7 +112,7 @@ COMMANDS: dict[str, Callable[[list[str], Mapping[str, str]], str]] = {
 
 
 def run_console(example: Example) -> str | None:
-    """Runs each `$` line, and compares what it prints; `...` stands for anything."""
+    """Run each `$` line and compare what it prints; `...` stands for anything."""
     for block in re.split(r"^\$ ", str(example.parsed), flags=re.MULTILINE)[1:]:
         line, _, expected = block.partition("\n")
         command, *arguments = shlex.split(line, comments=True)

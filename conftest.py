@@ -31,7 +31,7 @@ OWN = "200.96.0.59"
 
 
 @contextmanager
-def story() -> Iterator[LocalCluster]:
+def tutorial_cluster() -> Iterator[LocalCluster]:
     """Serve the tutorial's cluster as the Pod `rjdm9` sees it, without any option."""
     with LocalCluster() as cluster, DnsResolver(cluster.nameserver) as resolver:
         cluster.headless("test-cs-svc", PODS, ports={"http": 80})
@@ -51,7 +51,7 @@ def set_up(namespace: dict[str, Any]) -> None:
     namespace["_environ"] = {}
 
     def in_a_pod() -> LocalCluster:
-        cluster = stack.enter_context(story())
+        cluster = stack.enter_context(tutorial_cluster())
         namespace["_environ"] = {
             "POD_IPS": OWN,
             "POD_NAMESPACE": "default",

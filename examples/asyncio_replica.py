@@ -1,4 +1,4 @@
-"""The same replica as statefulset_replica.py in asyncio, with a web server of a few lines in place of a framework's."""
+"""The replica of statefulset_replica.py in asyncio; a few lines stand in for a web framework."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ dropped: list[str] = []
 
 
 async def tell(peer: Peer, key: str) -> str:
-    """Tells one peer; a Pod that is listed need not be alive."""
+    """Tell one peer to drop a key. A Pod on the list may have died a moment ago."""
     try:
         async with asyncio.timeout(5):
             reader, writer = await asyncio.open_connection(peer.ip, peer.port)
@@ -25,7 +25,7 @@ async def tell(peer: Peer, key: str) -> str:
 
 
 async def replica(watcher: AsyncPeerWatcher) -> None:
-    """Serves, and says who the peers are."""
+    """Serve requests, and print the peers when they change."""
     ready = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,7 +53,7 @@ async def replica(watcher: AsyncPeerWatcher) -> None:
 
 
 async def main() -> None:
-    """Runs until SIGTERM."""
+    """Run until SIGTERM."""
     running = asyncio.create_task(replica(AsyncPeerWatcher(DiscoveryConfig.from_env())))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     with contextlib.suppress(asyncio.CancelledError):

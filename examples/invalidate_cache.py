@@ -1,8 +1,8 @@
-"""Tells every other replica, once, to drop a key from its cache.
+"""Tell every other replica once to drop a key from its cache.
 
     python examples/invalidate_cache.py user:42 --service test-cs-svc --port 80
 
-Off-cluster, `--nameserver` says where DNS is asked.
+Outside a cluster, name the DNS server to ask with `--nameserver`.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from peerdisco import PeerDiscoError, discover_peers
 
 
 def main() -> int:
-    """Broadcasts; returns 1 where someone could not be told."""
+    """Tell every peer; return 1 if a peer could not be told."""
     parser = argparse.ArgumentParser(description="Tell every other replica to drop a key from its cache.")
     parser.add_argument("key")
     parser.add_argument("--service", default="test-cs-svc")
@@ -27,7 +27,7 @@ def main() -> int:
         peers = discover_peers(
             given.service, port=given.port, nameservers=given.nameserver, allowed_networks=given.allowed_networks
         )
-    except PeerDiscoError as error:  # nobody was told, and that is no "there is nobody"
+    except PeerDiscoError as error:  # an error does not mean that there are no peers
         sys.exit(str(error))
     untold = 0
     key = quote(given.key, safe="")
@@ -35,7 +35,7 @@ def main() -> int:
         try:
             with urlopen(Request(f"http://{peer.netloc()}/drop/{key}", method="POST"), timeout=5):
                 print(f"{peer} was told")
-        except OSError as error:  # listed is not alive
+        except OSError as error:  # a Pod on the list may have died a moment ago
             untold += 1
             print(f"{peer} was not told: {error}", file=sys.stderr)
     return 1 if untold else 0

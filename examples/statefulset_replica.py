@@ -1,6 +1,6 @@
-"""A replica that keeps the list of its peers current, and tells all of them to drop a key from their caches.
+"""A replica that keeps the list of its peers current, and tells each of them to drop a key from its cache.
 
-PEERDISCO_SERVICE, PEERDISCO_PORT and POD_IP come from the environment: see examples/kubernetes/statefulset.yaml.
+It reads PEERDISCO_SERVICE, PEERDISCO_PORT and POD_IP from the environment: see examples/kubernetes/statefulset.yaml.
 """
 
 import os
@@ -18,7 +18,7 @@ dropped: list[str] = []
 
 
 def tell(peer: Peer, key: str) -> str:
-    """Tells one peer; a Pod that is listed need not be alive."""
+    """Tell one peer to drop a key. A Pod on the list may have died a moment ago."""
     try:
         with urlopen(Request(f"http://{peer.netloc()}/drop/{key}", method="POST"), timeout=5):
             return f"{peer} was told"
@@ -27,24 +27,24 @@ def tell(peer: Peer, key: str) -> str:
 
 
 class Replica(BaseHTTPRequestHandler):
-    """GET /ready is the readiness probe; POST /invalidate/KEY tells the peers, and POST /drop/KEY is what they hear."""
+    """GET /ready is the readiness probe. POST /invalidate/KEY drops a key here and sends /drop/KEY to each peer."""
 
     def do_GET(self) -> None:
-        """Says whether the peers are known, or what was dropped."""
+        """Answer the readiness probe, or list the keys that were dropped."""
         if self.path == "/ready":
             self.answer(200 if ready.is_set() else 503)
         else:
             self.answer(200, " ".join(dropped))
 
     def do_POST(self) -> None:
-        """Drops a key, and tells everyone else if nobody has yet."""
+        """Drop a key, and tell the peers if the request came from outside."""
         _, action, key = self.path.split("/", 2)
         dropped.append(key)
         told = [tell(peer, key) for peer in watcher.peers] if action == "invalidate" else []
         self.answer(200, "\n".join(told))
 
     def answer(self, status: int, text: str = "") -> None:
-        """Sends a reply."""
+        """Send a response."""
         self.send_response(status)
         self.end_headers()
         self.wfile.write(text.encode())

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import dns.exception
@@ -127,16 +127,15 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 on which nothing listens, UDP or TCP."""
-    return list(itertools.islice(_free_ports(), count))
-
-
-def _free_ports() -> Iterator[int]:
+    """Return so many different ports of 127.0.0.1 on which nothing listens, UDP or TCP."""
     # below the range the kernel takes client ports from, so that one stays free over a restart
-    while True:
-        port = random.randrange(20000, 32000)
-        with contextlib.suppress(OSError), socket.socket() as tcp:
-            with socket.socket(type=socket.SOCK_DGRAM) as udp:
-                tcp.bind((HOST, port))
-                udp.bind((HOST, port))
-            yield port
+    candidates = random.sample(range(20000, 32000), 1000)
+    return list(itertools.islice(filter(_is_free, candidates), count))
+
+
+def _is_free(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        tcp.bind((HOST, port))
+        udp.bind((HOST, port))
+        return True
+    return False

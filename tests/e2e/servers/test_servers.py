@@ -131,4 +131,4 @@ def test_no_such_family(pod: Pod) -> None:
 @in_every_way
 def test_an_alias_of_ipv6_pods(pod: Pod) -> None:
     """An alias without IPv4 addresses is NODATA for A, however the server puts that, so AAAA is asked."""
-    assert pod.look("alias").ips == tuple(ips(6, 3))
+    assert pod.look("alias", timeout=2.0).ips == tuple(ips(6, 3))

@@ -282,7 +282,7 @@ class Lookup:
         """Note an attempt that brought no answer."""
         server, transport, _, _ = exchange
         self._state.memory.set_needs_tcp(server, question, needed=False)
-        reason, detail = _diagnosis(error)
+        reason, detail = diagnosis(error)
         if isinstance(error, OSError):
             if was_cut:
                 reason = "truncated"
@@ -294,7 +294,8 @@ class Lookup:
         self._attempts.append(Attempt(str(server), transport, reason, detail))
 
 
-def _diagnosis(error: OSError | NoAnswer) -> tuple[Reason, str]:
+def diagnosis(error: OSError | NoAnswer) -> tuple[Reason, str]:
+    """Return why an exchange brought no answer: the reason, and what happened, for people."""
     match error:
         case NoAnswer():
             return error.reason, error.detail

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from peerdisco._version import __version__
-from peerdisco.cli import demo, lookup
+from peerdisco.cli import demo, doctor, lookup
 from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDiscoError
 
 _EXIT_CODES = {ConfigError: 2, LookupFailed: 3, NotHeadlessError: 4}
@@ -30,7 +30,7 @@ class Command(Protocol):
         """Does it, and returns the exit code."""
 
 
-_COMMANDS: dict[str, Command] = {"lookup": lookup, "demo": demo}
+_COMMANDS: dict[str, Command] = {"lookup": lookup, "doctor": doctor, "demo": demo}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

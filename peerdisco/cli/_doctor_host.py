@@ -1,0 +1,142 @@
+"""Reads where a check-up is made from: environment variables, resolv.conf, /etc/hosts.
+
+What a lookup would use comes from the same `HostEnvironment` as a lookup's. Here is only added who says so, and what
+the host tells besides. What can't be read is part of the result, never an exception.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from peerdisco._core import names
+from peerdisco._core.addresses import pack_ip, text_of
+from peerdisco._dns.nameserver import Nameserver
+from peerdisco.cli._doctor_observations import Fact, HostsFile, Place
+from peerdisco.config import DiscoveryConfig
+from peerdisco.environment import HOST_ENVIRONMENT, HostEnvironment
+from peerdisco.errors import ConfigError
+
+_HOSTS = Path("/etc/hosts")
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+# How the kubelet begins the file, for a Pod with a network of its own and for one on its node's.
+_MANAGED: dict[str, HostsFile] = {
+    "# Kubernetes-managed hosts file.": "pod",
+    "# Kubernetes-managed hosts file (host network).": "node",
+}
+_Found = TypeVar("_Found")
+
+
+def look_around(
+    config: DiscoveryConfig,
+    *,
+    environment: HostEnvironment = HOST_ENVIRONMENT,
+    environ: Mapping[str, str] = os.environ,
+    hosts: Path = _HOSTS,
+    hostname: str = "",
+) -> Place:
+    """Return where a lookup with these options is made from.
+
+    Args:
+        config: the options.
+        environment: what a lookup would take from this host.
+        environ: environment variables.
+        hosts: the path of the hosts file (hosts(5)).
+        hostname: this Pod's name; default: the kernel's.
+    """
+    reading = _Reading()
+    managed, own_hosts = _hosts_file(hosts, hostname or socket.gethostname())
+    resolv_conf = reading.value(lambda: environment.resolv_conf(config.resolv_conf))
+    servers: tuple[Nameserver, ...]
+    if config.servers is None:
+        servers = reading.value(lambda: environment.nameservers(config.resolv_conf)) or ()
+    else:  # then a lookup does without the file
+        servers, reading.problems = config.servers, {}
+    domain = reading.value(lambda: environment.cluster_domain(config)) or ""
+    search = tuple(entry.lower().strip(".") for entry in resolv_conf.search) if resolv_conf else ()
+    service, namespace = "", Fact()
+    if names.needs_namespace(config.service):
+        value = reading.value(lambda: environment.namespace(config))
+        namespace = Fact(value, _namespace_source(config, environ)) if value else Fact()
+    if domain and (namespace.value or not names.needs_namespace(config.service)):
+        service = reading.value(lambda: names.absolute(config.service, namespace.value, domain)) or ""
+    if names.is_service(service):
+        namespace = namespace if namespace.value else Fact(service.split(".")[1], "the Service's name")
+        domain = ".".join(service.removesuffix(".").split(".")[3:])
+    given = reading.value(lambda: environment.own_ips(config))
+    own = own_hosts if given is None else given
+    return Place(
+        service=service,
+        kubernetes=environ.get("KUBERNETES_SERVICE_HOST", ""),
+        hosts_file=managed,
+        resolv_conf=config.resolv_conf,
+        search=search,
+        servers=servers,
+        servers_from=config.resolv_conf if config.servers is None else "the option `nameservers`",
+        namespace=namespace,
+        domain=Fact(domain, _domain_source(config, domain, search)) if domain else Fact(),
+        own=Fact(" ".join(map(text_of, own)), _own_source(config, environ) if given else str(hosts)) if own else Fact(),
+        own_packed=own,
+        static_ips=config.static_ips or (),
+        problems=tuple(reading.problems.values()),
+    )
+
+
+class _Reading:
+    """Collects what is wrong with this host's files and variables, each thing once."""
+
+    def __init__(self) -> None:
+        self.problems: dict[str, ConfigError] = {}
+
+    def value(self, read: Callable[[], _Found]) -> _Found | None:
+        """Return what is read; None where it can't be."""
+        try:
+            return read()
+        except ConfigError as error:
+            self.problems.setdefault(error.key, error)
+            return None
+
+
+def _namespace_source(config: DiscoveryConfig, environ: Mapping[str, str]) -> str:
+    if config.namespace:
+        return "the option `namespace`"
+    if environ.get("POD_NAMESPACE"):
+        return "POD_NAMESPACE"
+    return "the service account" if _SERVICE_ACCOUNT.exists() else "the search list"
+
+
+def _domain_source(config: DiscoveryConfig, domain: str, search: tuple[str, ...]) -> str:
+    if not names.needs_domain(config.service):
+        return "the Service's name"
+    if config.cluster_domain:
+        return "the option `cluster_domain`"
+    return "the search list" if f"svc.{domain}" in search else "default"
+
+
+def _own_source(config: DiscoveryConfig, environ: Mapping[str, str]) -> str:
+    if config.own_ips is not None:
+        return "the option `own_ips`"
+    return "POD_IPS" if environ.get("POD_IPS") else "POD_IP"
+
+
+def _hosts_file(path: Path, hostname: str) -> tuple[HostsFile, tuple[bytes, ...]]:
+    """Return who wrote the file, and this Pod's addresses where the kubelet did."""
+    try:
+        first, *rest = path.read_text("utf-8").splitlines() or [""]
+    except (OSError, UnicodeDecodeError):
+        return "none", ()
+    managed = _MANAGED.get(first.strip(), "none")
+    return managed, tuple(_addresses_of(hostname, rest)) if managed == "pod" else ()
+
+
+def _addresses_of(hostname: str, lines: list[str]) -> Iterator[bytes]:
+    for line in lines:
+        words = line.partition("#")[0].split()
+        if hostname in words[1:]:
+            try:
+                yield pack_ip(words[0])
+            except ValueError:
+                continue

@@ -71,7 +71,7 @@ def test_watchers_outlive_the_server(forwarder: Daemon, origin: CoreDNS, api: Ap
 def test_watchers_when_a_service_outgrows_the_server(
     forwarder: Daemon, origin: CoreDNS, api: ApiServer, port: str | None
 ) -> None:
-    """A list that has become too large for the server stays as it was, and is stale; one that has not is followed."""
+    """A list that has become too large for the server loses nobody; one that has not is followed."""
     service = Changing(api)
     service.declare(pods(0, 100))
     settled(origin, api)
@@ -87,11 +87,10 @@ def test_watchers_when_a_service_outgrows_the_server(
         service.declare(pods(0, 1000))
         settled(origin, api)
         forwarder.wait_until(lambda: 100 not in sizes(), "the old list is still in its cache")
-        serves_all = all(sizes())
+        serves_all = all(min(sizes()) for _ in range(3))  # a PowerDNS Recursor may do so once, and refuse from then on
         for watched in watchers:
             if serves_all:
                 watched.until_listed(pods(0, 1000))
             else:
                 watched.until_looked_up(2, answered=False)
-                assert watched.now() == set(pods(0, 100))
-                assert watched.peers().stale
+                assert watched.now() >= set(pods(0, 100))

@@ -88,7 +88,7 @@ class PollTask:
     def check_loop(self) -> None:
         """Raise RuntimeError where the watcher runs in another event loop."""
         loops = {task.get_loop() for task in self._pending()} | ({self._loop} - {None})
-        if loops - {asyncio.get_running_loop()}:
+        if loops and loops != {asyncio.get_running_loop()}:
             raise RuntimeError("the watcher runs in another event loop; make one for each")
 
     async def refresh(self) -> BaseException | None:

@@ -15,8 +15,8 @@ import pytest
 
 from peerdisco import DnsResolver, LookupFailed, Outcome, Question
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import SocketPool, open_tcp
-from peerdisco.testing import LocalCluster
+from peerdisco._dns.sockets import Connection, SocketPool
+from peerdisco.testing import FakeClock, LocalCluster
 from peerdisco.testing.cluster import Transport
 from tests.support.both import ips
 
@@ -33,7 +33,7 @@ def cluster() -> Iterator[LocalCluster]:
         yield cluster
 
 
-class Meddler(socket.socket):
+class Meddler(Connection):
     """A socket during whose closing another thread takes one, of a server not used before."""
 
     pool: SocketPool
@@ -49,6 +49,7 @@ def test_sockets_are_forgotten_while_others_are_taken() -> None:
     pool = SocketPool()
     for port in (53, 54, 53):
         sock = Meddler(socket.AF_INET, socket.SOCK_STREAM)
+        sock.opened_at = time.monotonic()
         sock.pool = pool
         pool.keep(sock, Nameserver("127.0.0.1", port))
     pool._pid -= 1
@@ -230,7 +231,7 @@ def test_few_sockets_are_kept(cluster: LocalCluster) -> None:
     """What many lookups at once needed is not kept for ever."""
     server = Nameserver.parse(cluster.nameserver)
     pool = SocketPool()
-    opened = [open_tcp(server) for _ in range(5)]
+    opened = [pool.open(server) for _ in range(5)]
     for sock in opened:
         sock.connect(server)
         pool.keep(sock, server)
@@ -359,3 +360,19 @@ def test_without_poll() -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - our own words
 
     assert done.stdout.strip() == "200"
+
+
+def test_a_connection_is_given_up_when_it_is_old(cluster: LocalCluster) -> None:
+    """A server may answer over a connection as things were when it was opened, as dnsmasq does."""
+    server, clock = Nameserver.parse(cluster.nameserver), FakeClock()
+    pool = SocketPool(clock=clock)
+    sock = pool.open(server)
+    sock.connect(server)
+    pool.keep(sock, server)
+    clock.advance(0.9)
+    assert pool.take(server) is sock
+    pool.keep(sock, server)
+    clock.advance(0.2)
+
+    assert pool.take(server) is None
+    assert sock.fileno() == -1

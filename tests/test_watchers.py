@@ -1,8 +1,10 @@
 """The contract of `PeerWatcher` and `AsyncPeerWatcher`: the list is kept current, whatever DNS does."""
 
+import asyncio
+
 import pytest
 
-from peerdisco import Answer, LookupFailed, NotHeadlessError, Outcome, Question, StaticResolver
+from peerdisco import Answer, AsyncPeerWatcher, Change, LookupFailed, NotHeadlessError, Outcome, Question, StaticResolver
 from peerdisco.testing import FakeClock, FakeResolver, LocalCluster
 from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
 
@@ -203,3 +205,19 @@ def test_real_packets(watch: MakeWorld, pods: int) -> None:
             if everyone[-1] in map(str, change.added):
                 break
         world.close()
+
+
+def test_subscribing_before_there_is_a_loop() -> None:
+    """A callback can be added where no event loop runs yet."""
+    changes: list[Change] = []
+    watcher = AsyncPeerWatcher("svc", resolver=FakeResolver({"svc": [OWN, FIRST]}, own=OWN))
+    watcher.subscribe(changes.append)
+
+    async def run() -> None:
+        async with watcher:
+            await watcher.wait_for(1, timeout=5)
+            while not changes:
+                await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert [str(peer) for peer in changes[0].added] == [FIRST]

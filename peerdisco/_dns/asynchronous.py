@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 from peerdisco._dns import query
 from peerdisco._dns.lookup import Exchange, Lookup
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import SocketPool, open_tcp, open_udp
+from peerdisco._dns.sockets import Connection, SocketPool, open_udp
 from peerdisco.answers import Answer
 from peerdisco.errors import LookupFailed
 
@@ -81,7 +81,7 @@ async def exchange(pool: SocketPool, wanted: Exchange) -> bytes:
                 return await _over_tcp(kept, server, message, pool)
             except ConnectionError:
                 pass  # the server closed it just now (RFC 7766 section 6.2.4)
-        sock = open_tcp(server)
+        sock = pool.open(server)
         try:
             await _connect(sock, server)
         except BaseException:
@@ -109,7 +109,7 @@ async def _over_udp(server: Nameserver, message: bytes, pool: SocketPool) -> byt
     return reply
 
 
-async def _over_tcp(sock: socket.socket, server: Nameserver, message: bytes, pool: SocketPool) -> bytes:
+async def _over_tcp(sock: Connection, server: Nameserver, message: bytes, pool: SocketPool) -> bytes:
     """Exchange over a connection, which is kept if that went well."""
     loop = asyncio.get_running_loop()
     try:

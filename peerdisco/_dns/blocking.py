@@ -15,7 +15,7 @@ from tenacity import Retrying
 from peerdisco._dns import query
 from peerdisco._dns.lookup import Exchange, Lookup
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import SLICE, SocketPool, open_tcp, open_udp, wait_until_writable
+from peerdisco._dns.sockets import SLICE, Connection, SocketPool, open_udp, wait_until_writable
 from peerdisco.answers import Answer
 from peerdisco.errors import LookupFailed
 
@@ -87,7 +87,7 @@ def exchange(pool: SocketPool, wanted: Exchange) -> bytes:
             return _over_tcp(kept, server, message, deadline, pool)
         except ConnectionError:
             pass  # the server closed it just now (RFC 7766 section 6.2.4)
-    sock = open_tcp(server)
+    sock = pool.open(server)
     try:
         _connect(sock, server, deadline, pool)
     except BaseException:
@@ -105,7 +105,7 @@ def _over_udp(server: Nameserver, message: bytes, deadline: float, pool: SocketP
     return reply
 
 
-def _over_tcp(sock: socket.socket, server: Nameserver, message: bytes, deadline: float, pool: SocketPool) -> bytes:
+def _over_tcp(sock: Connection, server: Nameserver, message: bytes, deadline: float, pool: SocketPool) -> bytes:
     """Exchange over a connection, which is kept if that went well."""
     try:
         sock.settimeout(_slice(deadline, pool))

@@ -4,7 +4,8 @@ Laws of this module:
 
 - A UDP socket is connected, used for one query, and closed: a reply counts only if it comes from the server, to a port
   that nobody could know before the query was sent (RFC 5452 section 9.2).
-- A TCP connection takes any number of queries until the server closes it, as CoreDNS does after 10 idle seconds.
+- A TCP connection takes any number of queries until the server closes it, or until it is a second old: dnsmasq
+  answers over a connection from its cache as it was when the connection was opened.
 - A child of a fork shares no connection with its parent.
 """
 
@@ -15,11 +16,15 @@ import select
 import socket
 import time
 from collections import defaultdict
+from collections.abc import Callable
 
 from peerdisco._dns.nameserver import Nameserver
 
 SLICE = 0.04
 """Seconds after which a thread that waits looks whether the pool was closed meanwhile."""
+
+_LONGEST_LIFE = 1.0
+"""Seconds after which a connection is not used again."""
 
 MOST_IDLE = 2
 """Connections to one nameserver that are kept."""
@@ -27,12 +32,13 @@ MOST_IDLE = 2
 
 def open_udp(server: Nameserver) -> socket.socket:
     """Return a new UDP socket, connected to a nameserver."""
-    return _opened(server, socket.SOCK_DGRAM, connect=True)
-
-
-def open_tcp(server: Nameserver) -> socket.socket:
-    """Return a new TCP socket, not yet connected."""
-    return _opened(server, socket.SOCK_STREAM, connect=False)
+    sock = socket.socket(_family(server), socket.SOCK_DGRAM)
+    try:
+        sock.connect(server)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def wait_until_writable(sock: socket.socket, seconds: float) -> bool:
@@ -44,36 +50,51 @@ def wait_until_writable(sock: socket.socket, seconds: float) -> bool:
     return bool(select.select((), (sock,), (), seconds)[1])  # eventlet takes `poll` away
 
 
+class Connection(socket.socket):
+    """A TCP socket that knows when it was opened, in seconds on the pool's clock."""
+
+    opened_at = 0.0
+
+
 class SocketPool:
     """TCP connections that wait for their next use, by server.
 
     Args:
         most_idle: how many to keep for each server.
+        clock: monotonic seconds.
 
     Attributes:
         ignored: replies over UDP that were not to the query, since the pool was made.
     """
 
-    def __init__(self, most_idle: int = MOST_IDLE) -> None:
+    def __init__(self, most_idle: int = MOST_IDLE, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.ignored = 0
         self._most_idle = most_idle
+        self._clock = clock
         self._closed = False
-        self._idle: defaultdict[Nameserver, list[socket.socket]] = defaultdict(list)
+        self._idle: defaultdict[Nameserver, list[Connection]] = defaultdict(list)
         self._pid = os.getpid()
 
-    def take(self, server: Nameserver) -> socket.socket | None:
-        """Return a connection that is open, if there is one."""
+    def open(self, server: Nameserver) -> Connection:
+        """Return a new TCP socket, not yet connected."""
+        self.check()
+        sock = Connection(_family(server), socket.SOCK_STREAM)
+        sock.opened_at = self._clock()
+        return sock
+
+    def take(self, server: Nameserver) -> Connection | None:
+        """Return a connection that is open and young, if there is one."""
         self.check()
         if self._pid != os.getpid():
             self._forget_parent()
         idle = self._idle[server]
         while sock := _popped(idle):
-            if _is_quiet(sock):
+            if self._clock() - sock.opened_at < _LONGEST_LIFE and _is_quiet(sock):
                 return sock
-            sock.close()  # the server has closed it; nothing else comes unasked
+            sock.close()  # it is too old, or the server has closed it; nothing else comes unasked
         return None
 
-    def keep(self, sock: socket.socket, server: Nameserver) -> None:
+    def keep(self, sock: Connection, server: Nameserver) -> None:
         """Take a connection back whose last exchange went well; close any other, so that no late reply is taken."""
         idle = self._idle[server]
         if self._closed or len(idle) >= self._most_idle:
@@ -109,18 +130,11 @@ class SocketPool:
         self._pid = os.getpid()
 
 
-def _opened(server: Nameserver, kind: socket.SocketKind, *, connect: bool) -> socket.socket:
-    sock = socket.socket(socket.AF_INET6 if ":" in server.host else socket.AF_INET, kind)
-    try:
-        if connect:
-            sock.connect(server)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+def _family(server: Nameserver) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in server.host else socket.AF_INET
 
 
-def _popped(idle: list[socket.socket]) -> socket.socket | None:
+def _popped(idle: list[Connection]) -> Connection | None:
     try:
         return idle.pop() if idle else None
     except IndexError:  # another thread was faster

@@ -4,7 +4,16 @@ import asyncio
 
 import pytest
 
-from peerdisco import Answer, AsyncPeerWatcher, Change, LookupFailed, NotHeadlessError, Outcome, Question, StaticResolver
+from peerdisco import (
+    Answer,
+    AsyncPeerWatcher,
+    Change,
+    LookupFailed,
+    NotHeadlessError,
+    Outcome,
+    Question,
+    StaticResolver,
+)
 from peerdisco.testing import FakeClock, FakeResolver, LocalCluster
 from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
 
@@ -209,15 +218,12 @@ def test_real_packets(watch: MakeWorld, pods: int) -> None:
 
 def test_subscribing_before_there_is_a_loop() -> None:
     """A callback can be added where no event loop runs yet."""
-    changes: list[Change] = []
     watcher = AsyncPeerWatcher("svc", resolver=FakeResolver({"svc": [OWN, FIRST]}, own=OWN))
-    watcher.subscribe(changes.append)
+    told: asyncio.Queue[Change] = asyncio.Queue()
+    watcher.subscribe(told.put_nowait)
 
-    async def run() -> None:
-        async with watcher:
-            await watcher.wait_for(1, timeout=5)
-            while not changes:
-                await asyncio.sleep(0)
+    async def run() -> Change:
+        async with watcher, asyncio.timeout(5):
+            return await told.get()
 
-    asyncio.run(run())
-    assert [str(peer) for peer in changes[0].added] == [FIRST]
+    assert [str(peer) for peer in asyncio.run(run()).added] == [FIRST]

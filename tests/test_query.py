@@ -12,26 +12,44 @@ from hypothesis import strategies as st
 
 from peerdisco import Question
 from peerdisco._dns import query
-from tests.support.asked import ASKED, NAME, changed, reply_to
+from tests.support.asked import ASKED, NAME, QUESTION, changed, reply_to
 from tests.support.recorded import CORPUS
+
+PLAIN = b"\x12\x34" + query.encode(QUESTION, edns=False)[2:]
 
 
 @pytest.mark.parametrize("rtype", ["A", "AAAA", "SRV", "PTR"])
 def test_encode(rtype: str) -> None:
-    """A question is one that dnspython reads: recursion desired, EDNS 0 with room for 1232 bytes."""
+    """A query is one that dnspython reads: recursion desired, EDNS 0 with room for 1232 bytes, or no EDNS."""
     question = Question(NAME, rtype)  # type: ignore[arg-type] # one of the types
     message = dns.message.from_wire(query.encode(question))
+    plain = dns.message.from_wire(query.encode(question, edns=False))
 
     assert [f"{NAME} IN {rtype}"] == [rrset.to_text() for rrset in message.question]
     assert (message.id, message.flags, message.edns, message.payload) == (0, dns.flags.RD, 0, 1232)
+    assert plain.question == message.question
+    assert (plain.id, plain.flags, plain.edns) == (0, dns.flags.RD, -1)
 
 
-def test_fits() -> None:
+@pytest.mark.parametrize("asked", [ASKED, PLAIN], ids=["EDNS", "no EDNS"])
+def test_fits(asked: bytes) -> None:
     """A reply has the question's id and repeats it, in whatever letter case."""
     reply = reply_to().to_wire()
 
-    assert query.fits(ASKED, reply)
-    assert query.fits(ASKED, reply.replace(b"default", b"DeFault"))
+    assert query.fits(asked, reply)
+    assert query.fits(asked, reply.replace(b"default", b"DeFault"))
+    assert not query.fits(asked, reply.replace(b"default", b"another"))
+    assert asked[: query.question_end(asked)].endswith(b"\0\0\1\0\1")
+
+
+def test_room_over_udp() -> None:
+    """A reply longer than was announced, or than RFC 1035 allows without EDNS, counts as cut."""
+    for asked, room in ((ASKED, 1232), (PLAIN, 512)):
+        reply = reply_to().to_wire()
+        assert query.udp_room(asked) == room
+        assert not query.is_cut(asked, reply + bytes(room - len(reply)))
+        assert query.is_cut(asked, reply + bytes(room - len(reply) + 1))
+        assert query.is_cut(asked, changed(2, 0x83))
 
 
 STRANGERS = {
@@ -49,10 +67,11 @@ STRANGERS = {
 }
 
 
+@pytest.mark.parametrize("asked", [ASKED, PLAIN], ids=["EDNS", "no EDNS"])
 @pytest.mark.parametrize("reply", STRANGERS.values(), ids=STRANGERS)
-def test_does_not_fit(reply: bytes) -> None:
+def test_does_not_fit(reply: bytes, asked: bytes) -> None:
     """Whatever is not the reply to this question is none."""
-    assert not query.fits(ASKED, reply)
+    assert not query.fits(asked, reply)
 
 
 @pytest.mark.parametrize("rcode", [dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED])

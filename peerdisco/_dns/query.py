@@ -63,11 +63,12 @@ def fits(asked: bytes, reply: bytes) -> bool:
     """Whether `reply` is one to the message `asked`: same id and question, and a response."""
     if len(reply) < HEADER.size or reply[:2] != asked[:2] or reply[2] & 0xF8 != 0x80:
         return False
-    if reply[4:6] == b"\0\0":
+    questions = reply[4:6]
+    if questions == b"\0\0":
         return reply[3] & 0xF in _BARE_RCODES
     end = question_end(asked)
     # Lengths of labels are below every letter, so that lower() leaves them alone.
-    return reply[4:6] == b"\0\1" and reply[HEADER.size : end].lower() == asked[HEADER.size : end]
+    return questions == b"\0\1" and reply[HEADER.size : end].lower() == asked[HEADER.size : end]
 
 
 def question_end(asked: bytes) -> int:

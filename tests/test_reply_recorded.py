@@ -6,6 +6,7 @@ from peerdisco import Answer, Outcome
 from peerdisco._core.addresses import pack_ip
 from peerdisco._dns import query
 from peerdisco._dns import reply as wire
+from peerdisco._dns.lists import read_list
 from peerdisco.answers import SrvTarget
 from tests.support.recorded import CORPUS
 
@@ -35,7 +36,7 @@ def test_recorded_addresses(count: int, transport: str) -> None:
     assert (Outcome.FOUND, 30, not cut) == (answer.outcome, answer.ttl, answer.complete)
     assert answer.addresses <= pods(*range(1, count + 1))
     assert (73 if cut else count) == len(answer.addresses)
-    assert wire._read_addresses(CORPUS[case].asked, CORPUS[case].reply, CORPUS[case].question) == answer
+    assert read_list(CORPUS[case].asked, CORPUS[case].reply, CORPUS[case].question) == answer
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

@@ -86,7 +86,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_dns.query": {"answers"},
     "_dns.nameserver": set(),
     "_dns.resolv_conf": {"_dns.nameserver", "errors"},
-    "_dns.reply": {"_dns.query", "answers", "errors"},
+    "_dns.records": set(),
+    "_dns.lists": {"_dns.query", "_dns.records", "answers"},
+    "_dns.found": {"_dns.lists", "_dns.query", "_dns.records", "answers"},
+    "_dns.reply": {"_dns.found", "_dns.lists", "_dns.query", "_dns.records", "answers", "errors"},
     "_dns.memory": {"_dns.nameserver", "answers"},
     "_dns.lookup": {"_dns.memory", "_dns.nameserver", "_dns.query", "_dns.reply", "answers", "errors"},
     "_dns.sockets": {"_dns.nameserver"},
@@ -96,6 +99,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 IO = {"asyncio", "select", "selectors", "socket", "subprocess", "threading", "time"}
 # `addresses` uses the one function of `socket` that does no I/O: an address as text, in half of `ipaddress`'s time.
 NO_IO_ALL_THE_SAME = {("_core.addresses", "socket")}
+BYTES = {"_dns.query", "_dns.records", "_dns.lists", "_dns.found", "_dns.reply", "_dns.lookup"}
 FOR_ASYNCIO = {"aio", "_poll_task", "_dns.asynchronous"}
 ABOVE_ALL = {"testing", "cli", "metrics"}
 # Covered by the tests of what they are part of.
@@ -221,7 +225,7 @@ def test_the_worlds_do_not_meet() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in MODULES if name.startswith("_core.") or name in {"_dns.query", "_dns.reply", "_dns.lookup"}],
+    [name for name in MODULES if name.startswith("_core.") or name in BYTES],
 )
 def test_without_io(name: str) -> None:
     """Decisions are made without sockets, threads, event loops and clocks."""

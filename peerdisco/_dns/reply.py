@@ -1,18 +1,19 @@
-"""The meaning of a reply's bytes (RFC 1035 section 4, RFC 6891).
+"""The meaning of a reply's bytes (RFC 1035 section 4, RFC 6891). No I/O.
 
 Laws of this module:
 
+- Whatever gives no answer is a `NoAnswer`, never a guess. That nobody is there is only said of the name that was asked:
+  records of other names say nothing about it, and neither does a referral to another server (RFC 2308 section 2.2).
+- Records are read straight from the bytes, since dnspython takes over a hundred times as long. Where a reply brings
+  none that were asked for, dnspython says why. Both say the same of the same bytes, whatever they are.
+- No reply of 64 KiB takes more than some milliseconds: our own readers are linear, and dnspython reads names of no more
+  than `MOST_LABELS` labels in all.
 - Bytes in, meaning out; nothing here waits, retries or remembers.
-- A plain list of addresses is read straight from the bytes, since dnspython takes over a hundred times as long; all
-  else goes through dnspython. Both say the same of the same bytes, whatever they are.
-- Whatever gives no answer is a `NoAnswer`, never a guess.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import dns.exception
@@ -20,18 +21,24 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+from dns.rdatatype import CNAME, DNAME, NS, PTR, RRSIG, SOA, SRV
 
-from peerdisco._dns.query import HEADER, IN, OPT, TYPES, is_truncated, question_end, udp_room
-from peerdisco.answers import Answer, Outcome, Question, SrvTarget
+from peerdisco._dns.found import read_found
+from peerdisco._dns.lists import POINTER_TO_QUESTION, read_list
+from peerdisco._dns.query import HEADER, IN, TYPES, is_truncated, question_end, udp_room
+from peerdisco._dns.records import HEAD, LARGEST_TTL, Message, Names, Record, name_end, take_apart
+from peerdisco.answers import Answer, Outcome, Question
 from peerdisco.errors import Reason
 
-_ADDRESS_SIZE = {"A": 4, "AAAA": 16}
-_RECORD = struct.Struct("!HHIH")
-_POINTER_TO_QUESTION = b"\xc0\x0c"
+MOST_LABELS = 400
+"""Labels, the root's included, of the names that dnspython reads in one reply; those of a long name count up to five
+times. A reply by which a server denies that a name exists has some twenty."""
+
 _NO_EDNS_RCODES = {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}
-_LARGEST_TTL = 0x7FFFFFFF
 
 
 class NoAnswer(Exception):
@@ -49,7 +56,7 @@ class NoAnswer(Exception):
 
 
 class NoEdns(NoAnswer):
-    """A reply that refuses EDNS (RFC 6891 section 7)."""
+    """A reply by which a server refuses a query with EDNS: ask it without (RFC 6891 section 7)."""
 
 
 class Alias(NamedTuple):
@@ -59,171 +66,135 @@ class Alias(NamedTuple):
 
 
 def fits_udp(asked: bytes, reply: bytes, answer: Answer) -> bool:
-    """Whether what came over TCP would fit UDP, too: names that are written out over TCP are compressed over UDP."""
+    """Return whether what came over TCP would fit UDP, where names that TCP leaves written out are compressed."""
     if not answer.addresses or answer.canonical:
         return len(reply) <= udp_room(asked)
-    record = len(_POINTER_TO_QUESTION) + _RECORD.size + len(next(iter(answer.addresses)))
+    record = len(POINTER_TO_QUESTION) + HEAD.size + len(next(iter(answer.addresses)))
     return len(asked) + record * len(answer.addresses) <= udp_room(asked)
 
 
 def read(asked: bytes, reply: bytes, question: Question, known: Answer | None = None) -> Answer | Alias:
-    """What a reply that `fits` says.
+    """Return what a reply that `fits` says.
 
     Args:
-        asked: the message that it is the reply to.
+        asked: the query that it is the reply to.
         reply: the bytes.
         question: what was asked.
         known: what was read last: given back where nothing has changed, or at least its set of addresses.
 
     Raises:
-        NoAnswer: nothing that answers the question, or nothing that can be read.
+        NoAnswer: it does not answer the question, or can't be read. `NoEdns` if the server refuses EDNS.
     """
-    return _read_addresses(asked, reply, question, known) or _read_any(asked, reply)
-
-
-def _read_addresses(asked: bytes, reply: bytes, question: Question, known: Answer | None = None) -> Answer | None:
-    """Reads a plain list of addresses: no alias, no authority, nothing more but EDNS; else None."""
-    size = _ADDRESS_SIZE.get(question.rtype)
-    _, flags, questions, count, authority, additional = HEADER.unpack_from(reply)
-    if size is None or flags & 0xF or questions != 1 or not count or authority or additional > 1:
-        return None
-    start = question_end(asked)
-    name = asked[HEADER.size : start - 4]
-    found = _read_uniform(reply, start, count, size, name) or _read_records(reply, start, count, size, name)
-    if found is None:
-        return None
-    addresses, ttl, end = found
-    if not (_is_plain_opt(reply, end) if additional else end == len(reply)):
-        return None
-    # Less work than to make a set of them and compare that: as many as are known, and none of those is missing.
-    if known is None or len(known.addresses) != count or known.addresses.difference(addresses):
-        return Answer(Outcome.FOUND, frozenset(addresses), ttl, not is_truncated(reply))
-    if known.ttl == ttl and known.complete is not is_truncated(reply):
-        return known
-    return Answer(Outcome.FOUND, known.addresses, ttl, not is_truncated(reply))
-
-
-def _read_uniform(
-    reply: bytes, start: int, count: int, size: int, name: bytes
-) -> tuple[Sequence[bytes], int, int] | None:
-    """Reads records that are alike up to their address, all at once."""
-    owner = _POINTER_TO_QUESTION if reply.startswith(_POINTER_TO_QUESTION, start) else name
-    head = reply[start : start + len(owner) + _RECORD.size]
-    end = start + count * (len(head) + size)
-    ttl = _ttl_of(head, owner, size)
-    if ttl is None or end > len(reply):
-        return None
-    addresses = _layout(len(head), size, count).unpack_from(reply, start)
-    # All heads at once: the addresses with the first head between them must be the very bytes that came.
-    if not reply.startswith(head.join(addresses), start + len(head)):
-        return None
-    return addresses, ttl, end
-
-
-@lru_cache(maxsize=8)
-def _layout(head: int, size: int, count: int) -> struct.Struct:
-    """The addresses of records side by side; kept, since a list has the same length most of the time."""
-    return struct.Struct(f"{head}x{size}s" * count)
-
-
-def _read_records(
-    reply: bytes, start: int, count: int, size: int, name: bytes
-) -> tuple[Sequence[bytes], int, int] | None:
-    """Reads records one by one, as some have TTLs or owners written differently."""
-    addresses = []
-    least = _LARGEST_TTL
-    position = start
-    for _ in range(count):
-        owner = _POINTER_TO_QUESTION if reply.startswith(_POINTER_TO_QUESTION, position) else name
-        data = position + len(owner) + _RECORD.size
-        ttl = _ttl_of(reply[position:data], owner, size)
-        position = data + size
-        if ttl is None or position > len(reply):
-            return None
-        least = min(least, ttl)
-        addresses.append(reply[data:position])
-    return addresses, least, position
-
-
-def _ttl_of(head: bytes, owner: bytes, size: int) -> int | None:
-    """The TTL that a record's head gives; None where it is no head of an address record of that owner."""
-    if len(head) != len(owner) + _RECORD.size or head[: len(owner)].lower() != owner:
-        return None
-    rtype, rclass, ttl, length = _RECORD.unpack_from(head, len(owner))
-    if rtype != _ADDRESS_TYPES[size] or rclass != IN or length != size or ttl > _LARGEST_TTL:
-        return None
-    return int(ttl)
-
-
-_ADDRESS_TYPES = {size: TYPES[rtype] for rtype, size in _ADDRESS_SIZE.items()}
-
-
-def _is_plain_opt(reply: bytes, start: int) -> bool:
-    """Whether the reply ends in an EDNS record without options, extended rcode or version."""
-    opt = reply[start:]
-    return len(opt) == len(OPT) and opt[:3] == OPT[:3] and opt[5:7] == b"\0\0" and opt[9:] == b"\0\0"
-
-
-def _read_any(asked: bytes, reply: bytes) -> Answer | Alias:
     try:
-        message = dns.message.from_wire(reply)
-        if not isinstance(message, dns.message.QueryMessage):
-            raise _malformed("is no reply to a query")
-        rcode = message.rcode()
-        if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            text = dns.rcode.to_text(rcode)
-            if rcode in _NO_EDNS_RCODES and asked[11]:
-                raise NoEdns("servfail", f"answered {text} to a query with EDNS")
-            raise NoAnswer("refused" if rcode == dns.rcode.REFUSED else "servfail", f"answered {text}")
-        chain = message.resolve_chaining()
+        return read_list(asked, reply, question, known) or _read_rest(asked, reply, question, known)
+    except (IndexError, struct.error) as error:
+        raise _unreadable("it ends too early") from error
     except (dns.exception.DNSException, ValueError) as error:
-        raise _malformed(str(error) or type(error).__name__) from error
-    ttl = min(chain.minimum_ttl, _LARGEST_TTL)
+        raise _unreadable(str(error) or type(error).__name__) from error
+
+
+def _read_rest(asked: bytes, reply: bytes, question: Question, known: Answer | None) -> Answer | Alias:
+    """Reads what is no plain list of addresses."""
+    rcode = reply[3] & 0xF
+    # An error is one, whatever else is in the reply: the server may not have come so far as to read the query.
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        raise _failure(asked, rcode)
+    message = take_apart(reply, question_end(asked), HEADER.unpack_from(reply)[3:])
+    if message.rcode != rcode:
+        raise _failure(asked, message.rcode)
+    answer = read_found(reply, message, question, known) if rcode == dns.rcode.NOERROR else None
+    return answer or _read_absence(reply, message, TYPES[question.rtype])
+
+
+def _failure(asked: bytes, rcode: int) -> NoAnswer:
+    text = dns.rcode.to_text(dns.rcode.Rcode.make(rcode))
+    if rcode in _NO_EDNS_RCODES and asked[11]:
+        return NoEdns("servfail", f"answered {text} to a query with EDNS")
+    return NoAnswer("refused" if rcode == dns.rcode.REFUSED else "servfail", f"answered {text}")
+
+
+def _read_absence(reply: bytes, message: Message, wanted: int) -> Answer | Alias:
+    """What a reply without an answer says: that there is none, or where to look for it."""
+    _limit_labels(reply, message)
+    said = _as_dnspython(reply, message, wanted)
+    _add(said, said.authority, reply, message.authority, (SOA,))
+    chain = said.resolve_chaining()
+    ttl = min(chain.minimum_ttl, LARGEST_TTL)
     canonical = _text(chain.canonical_name) if chain.cnames else ""
-    if chain.answer is not None:
-        return _meaning(chain.answer, message, ttl, canonical, complete=not is_truncated(reply))
-    if rcode == dns.rcode.NXDOMAIN:
+    if message.rcode == dns.rcode.NXDOMAIN:
         return Answer(Outcome.NXDOMAIN, ttl=ttl, canonical=canonical)
-    is_authority = _has(message, dns.rdatatype.SOA)
-    if _has(message, dns.rdatatype.NS) and not is_authority:
-        raise _malformed("refers to another server instead of answering")
+    chained = {chain.canonical_name, *(rrset.name for rrset in chain.cnames)}
+    # A DNAME that an alias was made from belongs to a name above, and so does its signature (RFC 6672 section 3.2).
+    above = (DNAME, RRSIG) if chain.cnames else ()
+    owners = (_name(reply, start) for start, rtype, *_ in message.answers if rtype not in above)
+    stranger = next((owner for owner in owners if owner not in chained), None)
+    if stranger is not None:
+        raise NoAnswer("malformed", f"sent records of {_text(stranger)}, which was not asked for")
+    zones = [_name(reply, start) for start, rtype, rclass, *_ in message.authority if (rtype, rclass) == (NS, IN)]
+    is_authoritative = bool(message.flags & dns.flags.AA)
+    if zones and not said.authority and not is_authoritative:
+        raise NoAnswer("malformed", "refers to another server instead of answering")
     if is_truncated(reply):
         raise NoAnswer("truncated", "cut off every record")
-    if is_authority or not canonical:
+    # What an alias leads to may be in a zone of another server.
+    is_settled = said.authority or (is_authoritative and any(map(chain.canonical_name.is_subdomain, zones)))
+    if is_settled or not canonical:
         return Answer(Outcome.NODATA, ttl=ttl, canonical=canonical)
     return Alias(canonical)
 
 
-def _malformed(what: str) -> NoAnswer:
-    return NoAnswer("malformed", f"sent a reply that can't be read: {what}")
+def _limit_labels(reply: bytes, message: Message) -> None:
+    """Raises ValueError where dnspython would take long."""
+    names = Names(reply)
+    count = 0
+    for start, rtype, rclass, _, data, end in message.answers + message.authority:
+        spans = [(start, data - HEAD.size)]
+        if rclass == IN and rtype == SOA:
+            middle = name_end(reply, data)
+            spans += [(data, middle), (middle, name_end(reply, middle))]
+        elif rclass == IN and rtype in (CNAME, PTR, SRV):
+            spans.append((data + 6 * (rtype == SRV), end))
+        for span in spans:
+            labels = names.read(*span).count(".")
+            # dnspython's time grows with the square of the labels in one name: one of 126 takes it 3 ms.
+            count += 1 + labels + labels * labels // 32
+        if count > MOST_LABELS:
+            raise ValueError("it has too many names")
 
 
-def _meaning(
-    rrset: dns.rrset.RRset, message: dns.message.Message, ttl: int, canonical: str, *, complete: bool
-) -> Answer:
-    answer = Answer(Outcome.FOUND, ttl=ttl, canonical=canonical, complete=complete)
-    match dns.rdatatype.to_text(rrset.rdtype):
-        case "A" | "AAAA":
-            return answer._replace(addresses=frozenset(rdata.to_wire() for rdata in rrset))
-        case "SRV":
-            targets = tuple(SrvTarget(_text(rdata.target), rdata.port) for rdata in rrset)
-            return answer._replace(targets=targets, glue=_glue(message))
-        case _:
-            return answer._replace(names=tuple(_text(rdata.target) for rdata in rrset))
+def _as_dnspython(reply: bytes, message: Message, wanted: int) -> dns.message.QueryMessage:
+    """The question, the records asked for and the aliases, as a message of dnspython: it never sees another record."""
+    said = dns.message.QueryMessage(0)
+    said.flags = dns.flags.Flag(message.flags)
+    asked, rtype = _name(reply, HEADER.size), dns.rdatatype.RdataType.make(wanted)
+    said.find_rrset(said.question, asked, dns.rdataclass.IN, rtype, create=True)
+    _add(said, said.answer, reply, message.answers, (wanted, CNAME))
+    return said
 
 
-def _glue(message: dns.message.Message) -> dict[str, tuple[bytes, ...]]:
-    glue: dict[str, tuple[bytes, ...]] = {}
-    for rrset in message.additional:
-        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
-            name = _text(rrset.name)
-            glue[name] = glue.get(name, ()) + tuple(rdata.to_wire() for rdata in rrset)
-    return glue
+def _add(
+    said: dns.message.Message,
+    section: list[dns.rrset.RRset],
+    reply: bytes,
+    records: list[Record],
+    rtypes: tuple[int, ...],
+) -> None:
+    """Adds the records of some types to a section of a dnspython message."""
+    for start, rtype, rclass, ttl, data, end in records:
+        if rclass == IN and rtype in rtypes:
+            number = dns.rdatatype.RdataType.make(rtype)
+            rdata = dns.rdata.from_wire(dns.rdataclass.IN, number, reply, data, end - data)
+            rrset = said.find_rrset(section, _name(reply, start), dns.rdataclass.IN, number, create=True)
+            rrset.add(rdata, ttl if ttl <= LARGEST_TTL else 0)
 
 
-def _has(message: dns.message.Message, rdtype: dns.rdatatype.RdataType) -> bool:
-    return any(rrset.rdtype == rdtype for rrset in message.authority)
+def _name(reply: bytes, start: int) -> dns.name.Name:
+    return dns.name.from_wire(reply, start)[0]
 
 
 def _text(name: dns.name.Name) -> str:
     return name.canonicalize().to_text()
+
+
+def _unreadable(why: str) -> NoAnswer:
+    return NoAnswer("malformed", f"sent a reply that can't be read: {why}")

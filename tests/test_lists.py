@@ -1,0 +1,114 @@
+"""Plain lists of addresses: what may stand among and behind the records, and what was known before."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peerdisco import Answer, Outcome
+from peerdisco._dns import query
+from peerdisco._dns import reply as wire
+from peerdisco._dns.lists import read_list
+from peerdisco._dns.records import UNREADABLE
+from tests.support import replies
+from tests.support.asked import ASKED, OWNER, QUESTION, addresses, name, record, replied
+from tests.support.recorded import Recorded
+from tests.support.replies import SIZES
+
+NS = record(OWNER, 2, name(b"ns", b"dns"))
+GLUE = record(name(b"ns", b"dns"), 1, b"\x0a\x60\0\x0a")
+RRSIG = record(OWNER, 46, b"signature")
+COOKIE = record(b"\0", 41, b"\0\x0a\0\x10" + bytes(16), rclass=1232, ttl=0)
+ERROR = record(b"\0", 41, b"\0\x0f\0\2\0\0", rclass=1232, ttl=0)
+PADDING = record(b"\0", 41, b"\0\x0c\1\0" + bytes(256), rclass=1232, ttl=0)
+PODS = frozenset((0x0A000000 + number).to_bytes(4) for number in range(1, 101))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    {
+        "NS": replied(*addresses(100), authority=[NS]),
+        "NS, glue and EDNS": replied(*addresses(100), authority=[NS, NS], additional=[GLUE, query.OPT]),
+        "a cookie": replied(*addresses(100), additional=[COOKIE]),
+        "an extended error": replied(*addresses(100), additional=[ERROR]),
+        "padding": replied(*addresses(100), additional=[PADDING]),
+        "RRSIG at the end": replied(*addresses(100), RRSIG),
+        "RRSIG at the start": replied(RRSIG, *addresses(100)),
+        "RRSIG among them": replied(*addresses(40), RRSIG, *addresses(100)),
+        "data that can't be read": replied(
+            *addresses(100), record(OWNER, 46, b"\xff"), authority=[record(OWNER, 2, b"\xff")]
+        ),
+        "a record of another class": replied(*addresses(100), additional=[record(OWNER, 1, b"\xff", rclass=3)]),
+        "different TTLs": replied(*addresses(40), *addresses(100, ttl=3600)),
+        "owners written out": replied(*addresses(40), *addresses(100, ASKED[12:-15].upper())),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_lists_with_more_than_addresses(reply: tuple[str, bytes]) -> None:
+    """What stands among and behind the addresses changes nothing, and is stepped over."""
+    assert (
+        Answer(Outcome.FOUND, PODS, 30) == read_list(ASKED, reply[1], QUESTION) == wire.read(ASKED, reply[1], QUESTION)
+    )
+
+
+@pytest.mark.parametrize(
+    "reply",
+    {
+        "an alias": replied(record(OWNER, 5, b"\0"), *addresses(3, b"\0")),
+        "another name": replied(*addresses(3), *addresses(1, b"\0")),
+        "a TTL with its top bit set": replied(*addresses(3), *addresses(1, ttl=2**31)),
+        "an address of five bytes": replied(*addresses(3), record(OWNER, 1, b"12345")),
+        "many pieces": replied(*[piece for pod in addresses(17) for piece in (pod, RRSIG)]),
+        "an extended rcode": replied(*addresses(3), additional=[record(b"\0", 41, b"", ttl=1 << 24)]),
+        "only other types": replied(RRSIG),
+        "an error": replied(*addresses(3), flags=0x8502),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_no_plain_list(reply: tuple[str, bytes]) -> None:
+    """Whatever may need more than a look at heads is left to the other reader."""
+    assert read_list(ASKED, reply[1], QUESTION) is None
+
+
+def test_a_list_that_ends_too_early() -> None:
+    """A list that promises more than it has is unreadable."""
+    for reply in (replied(*addresses(20))[:-1], replied(*addresses(20), RRSIG)[:-1], replied(*addresses(2), b"", b"")):
+        with pytest.raises(wire.NoAnswer, match="can't be read"):
+            wire.read(ASKED, reply, QUESTION)
+
+
+@given(st.one_of(replies.plain_lists(), replies.written("A", "AAAA")), st.data())
+def test_what_is_known_is_given_back(case: Recorded, data: st.DataObject) -> None:
+    """What was read before changes nothing in what is read, but for sharing what is the same."""
+    question, asked, reply = case
+    if not query.fits(asked, reply):
+        return
+    try:
+        said = wire.read(asked, reply, question)
+    except wire.NoAnswer:
+        return
+    if not isinstance(said, Answer) or not said.addresses or said.canonical:
+        return
+    some = st.sets(st.sampled_from(sorted(said.addresses)))
+    others = st.sets(st.binary(min_size=SIZES[question.rtype], max_size=SIZES[question.rtype]), max_size=2)
+    known = said._replace(
+        addresses=data.draw(st.one_of(st.just(frozenset(said.addresses)), some, others).map(frozenset)),
+        ttl=data.draw(st.sampled_from([said.ttl, 7])),
+        complete=data.draw(st.booleans()),
+    )
+    again = wire.read(asked, reply, question, known)
+
+    assert said == again
+    if reply.count(next(iter(said.addresses))) == 1 and int.from_bytes(reply[6:8]) == len(said.addresses):
+        assert (again is known) is (known == said)
+        assert isinstance(again, Answer)
+        assert (again.addresses is known.addresses) is (known.addresses == said.addresses)
+
+
+def test_the_plain_reader_never_raises_anything_else() -> None:
+    """A message of any length after its header is a list, is none, or is unreadable."""
+    whole = replied(*addresses(3), RRSIG, authority=[NS], additional=[COOKIE])
+    for end in range(12, len(whole)):
+        try:
+            assert read_list(ASKED, whole[:end], QUESTION) is None
+        except UNREADABLE:
+            continue

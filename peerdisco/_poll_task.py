@@ -209,9 +209,10 @@ class PollTask:
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and _ends_task(error):
                 raise
-            self.watch.on_trouble(error)
             if is_interrupt(error):
+                self.watch.on_trouble(error, "the watcher is closed")
                 raise
+            self.watch.on_trouble(error)
             self.wake.clear()
             if not self.watch.stopping:
                 await SYSTEM_CLOCK.await_(self.wake, self.watch.pause)

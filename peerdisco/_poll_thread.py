@@ -116,10 +116,7 @@ class PollThread:
             try:
                 current = self._under_way.setdefault(_NOW, mine)
                 if current is mine or current.thread == mine.thread:
-                    error = self._look_up()
-                    mine.error = None if error is None else detached(error)
-                    mine.has_ended = True
-                    return error
+                    return self._look_up(mine)
             finally:
                 self._let_go(mine)
             self._follow(current)
@@ -154,8 +151,8 @@ class PollThread:
         self._make_locks()
         try:
             self._start()
-        except Exception as error:  # noqa: BLE001 - the fork has no caller to tell; `start` may be called again
-            self.watch.on_trouble(error)
+        except Exception as error:  # noqa: BLE001 - a fork has no caller to tell
+            self.watch.on_trouble(error, "the watcher does not run in the child of a fork; call start() again")
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name=f"peerdisco {self._lookup.service}", daemon=True)
@@ -179,7 +176,7 @@ class PollThread:
         for wake in tuple(self._listeners):
             wake.set()
 
-    def _look_up(self) -> BaseException | None:
+    def _look_up(self, mine: _SharedLookup) -> BaseException | None:
         """Look up once, and return why it failed; None where it did not."""
         run, before = None, self.watch.roster.peers
         try:
@@ -193,11 +190,15 @@ class PollThread:
                 raise
             if not self.watch.stopping:
                 self.watch.on_failure(error, run.cost if run else Cost())
+            mine.error = detached(error)
+            mine.has_ended = True
             return error
+        else:
+            mine.has_ended = True
+            return None
         finally:
             if not before._is_unchanged(self.watch.roster.peers):
                 self._announce()
-        return None
 
     def _let_go(self, mine: _SharedLookup) -> None:
         """End the sharing of a lookup, if it was shared at all."""
@@ -230,9 +231,10 @@ class PollThread:
             self._lookup.clock.wait(self.wake, self.watch.due_in())
             self.wake.clear()
         except BaseException as error:
-            self.watch.on_trouble(error)
             if is_interrupt(error):
+                self.watch.on_trouble(error, "the watcher is closed")
                 raise
+            self.watch.on_trouble(error)
             self.wake.clear()
             if not self.watch.stopping:
                 SYSTEM_CLOCK.wait(self.wake, self.watch.pause)

@@ -147,8 +147,11 @@ class DiscoveryConfig(BaseModel):
             super().__init__(service=service, **options)
         except ValidationError as error:
             refused = _first_error(error)
-        if refused is not None:  # not in the handler: an error holds those that were handled when it was raised
-            raise refused
+        if refused is not None:  # not in the handler: an error holds what was being handled when it was raised
+            try:
+                raise refused
+            finally:
+                del refused  # it holds this frame
         if self.static_ips is not None:
             self._check_static()
 
@@ -212,7 +215,10 @@ class DiscoveryConfig(BaseModel):
         except ConfigError as error:
             key = variables.get(error.key, error.key)
             refused = ConfigError(key, environ.get(key, error.value), error.problem)
-        raise refused
+        try:
+            raise refused
+        finally:
+            del refused  # it holds this frame
 
     def with_options(self, options: Options) -> DiscoveryConfig:
         """Return a copy in which these options go over what this config says.

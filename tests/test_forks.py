@@ -5,16 +5,15 @@ What a child sees it reports through a pipe; it proves that its watcher works by
 
 import multiprocessing
 import os
-import signal
 import threading
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 import pytest
 
 from peerdisco import Change, DnsResolver, PeerWatcher
 from peerdisco.testing import LocalCluster
+from tests.support.forks import in_a_child
 
 # Python 3.12 and later warn of any fork in a process that has threads, which is what these tests are about.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
@@ -37,29 +36,6 @@ def watcher(cluster: LocalCluster) -> Iterator[PeerWatcher]:
     with PeerWatcher("svc", refresh=0.05, **cluster.options) as watcher:
         watcher.wait_for(2, timeout=30)
         yield watcher
-
-
-def in_a_child(work: Callable[[], object]) -> Callable[[], str]:
-    """Does something in the child of a fork; what comes back waits for its end, and tells what came of it."""
-    receiving, sending = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(60)  # a child that hangs would outlive the tests
-        try:
-            told = str(work())
-        except BaseException:  # noqa: BLE001 - the parent shall know
-            told = traceback.format_exc()
-        os.write(sending, told.encode())
-        os._exit(0)
-    os.close(sending)
-
-    def result() -> str:
-        with os.fdopen(receiving) as pipe:
-            told = pipe.read()
-        os.waitpid(pid, 0)
-        return told
-
-    return result
 
 
 def see_three(watcher: PeerWatcher) -> tuple[str, ...]:

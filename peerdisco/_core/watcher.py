@@ -110,13 +110,13 @@ class WatcherState:
             states[code_of(error)] = str(self.last_error)
         self._tell(before, states)
 
-    def on_trouble(self, error: BaseException) -> None:
+    def on_trouble(self, error: BaseException, what_comes_of_it: str = "the watcher goes on") -> None:
         """Take in what was raised between lookups, by a clock for example."""
         self._note(error)
         if type(error) not in self._kinds_of_troubles:
             self._kinds_of_troubles.add(type(error))
-            what = "the watcher is closed by" if is_interrupt(error) else "the watcher goes on after"
-            self._log(log.error, "%s: %s %s", self.lookup.service, what, type(error).__qualname__, exc_info=error)
+            kind = type(error).__qualname__
+            self._log(log.error, "%s: %s after %s", self.lookup.service, what_comes_of_it, kind, exc_info=error)
 
     def expire(self) -> bool:
         """Empty a list that could not be refreshed for too long; return whether it was."""

@@ -63,7 +63,11 @@ async def lookup(run: Lookup, pool: SocketPool) -> Answer:
         if run.is_over:
             raise
     await asyncio.sleep(run.wait())
-    return await AsyncRetrying(sleep=asyncio.sleep, **run.retry_policy())(one_round)
+    try:
+        return await AsyncRetrying(sleep=asyncio.sleep, **run.retry_policy())(one_round)
+    except LookupFailed as error:
+        error.__context__ = None  # tenacity's frames hold the error, and are held by this and by the traceback
+        raise error.with_traceback(None) from None
 
 
 async def exchange(pool: SocketPool, wanted: Exchange) -> bytes:

@@ -68,7 +68,11 @@ def lookup(run: Lookup, pool: SocketPool) -> Answer:
             raise
     pool.sleep(run.wait())
     again = Retrying(sleep=pool.sleep, **run.retry_policy())
-    return again(lambda: drive(run.round(), perform, OSError))
+    try:
+        return again(lambda: drive(run.round(), perform, OSError))
+    except LookupFailed as error:
+        error.__context__ = None  # tenacity's frames hold the error, and are held by this and by the traceback
+        raise error.with_traceback(None) from None
 
 
 def exchange(pool: SocketPool, wanted: Exchange) -> bytes:

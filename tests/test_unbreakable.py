@@ -1,0 +1,337 @@
+"""Whatever is raised in a watcher, wherever: it goes on, never at once, shows it in its status, and logs it once."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from peerdisco import (
+    Answer,
+    AsyncPeerWatcher,
+    Change,
+    DiscoveryConfig,
+    LookupFailed,
+    Outcome,
+    PeersNotReady,
+    PeerWatcher,
+    Question,
+)
+from peerdisco._dns.blocking import drive
+from peerdisco._poll_thread import PollThread
+from peerdisco._service import ServiceLookup
+from peerdisco.clock import WakeEvent
+from peerdisco.sync import run_lookup
+from peerdisco.testing import FakeClock, FakeResolver
+from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
+
+__all__ = ["clock", "fake", "watch"]
+
+SERVICE = "svc.default.svc.cluster.local."
+
+
+class Abort(BaseException):
+    """What is no Exception, as the timeouts of gevent and eventlet are."""
+
+
+class Mute(Exception):
+    """An error that can't say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class Odd:
+    """A resolver that does what it is told at each question."""
+
+    def __init__(self, clock: FakeClock, act: Callable[[], Any]) -> None:
+        self.clock = clock
+        self.act = act
+        self.questions = 0
+
+    def lookup(self, question: Question, timeout: float) -> Any:
+        """Do it."""
+        self.questions += 1
+        return self.act()
+
+    async def alookup(self, question: Question, timeout: float) -> Any:  # noqa: ASYNC109 - as AsyncResolver wants it
+        """Do it."""
+        return self.lookup(question, timeout)
+
+
+def raising(error: BaseException) -> Callable[[], Any]:
+    """Something that raises this very exception each time."""
+
+    def act() -> Any:
+        raise error
+
+    return act
+
+
+ANSWER = Answer.of(Question(SERVICE, "A"), [OWN, FIRST])
+ERRORS: list[BaseException] = [
+    ZeroDivisionError("odd"),
+    StopIteration(),
+    StopAsyncIteration(),
+    GeneratorExit(),
+    asyncio.CancelledError("nobody cancelled"),
+    MemoryError(),
+    RecursionError(),
+    TimeoutError(),
+    OSError(24, "Too many open files"),
+    Abort("odd"),
+    Mute(),
+    ExceptionGroup("odd", [ValueError()]),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_a_resolver_that_raises(
+    watch: MakeWorld, clock: FakeClock, caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
+    """Any exception is a failed lookup: one question at a time, one traceback in the log, and an end when it ends."""
+    resolver = Odd(clock, raising(error))
+    world = watch(SERVICE, resolver=resolver, own_ips=OWN)
+    for turn in range(1, 6):
+        world.pass_time(clock, 0 if turn == 1 else 60)
+        status = world.watcher.status
+        assert (resolver.questions, status.lookups, status.failures) == (turn, turn, turn)
+        assert status.next_refresh is not None
+        assert status.next_refresh > 0
+    kept = world.watcher.status.last_error
+    assert kept is not None
+    assert type(error).__name__ in f"{type(kept).__name__} {kept}"
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
+
+    resolver.act = lambda: ANSWER
+    world.pass_time(clock, 60)
+    assert world.watcher.peers.ips == (FIRST,)
+    assert world.watcher.status.last_error is None
+
+
+def test_two_kinds_of_errors_by_turns(watch: MakeWorld, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """Errors that take turns are logged once each, until a lookup succeeds."""
+    resolver = Odd(clock, raising(ZeroDivisionError()))
+    world = watch(SERVICE, resolver=resolver, own_ips=OWN)
+    for turn in range(6):
+        world.pass_time(clock, 60)
+        resolver.act = raising(KeyError("odd") if turn % 2 else ZeroDivisionError())
+
+    assert sum(record.exc_info is not None for record in caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        "10.0.0.1",
+        ["10.0.0.1"],
+        Answer(Outcome.PENDING),
+        Answer(Outcome.FOUND, frozenset({b"12345"})),
+        Answer(None, frozenset({b"1234"})),  # type: ignore[arg-type] # what is tested
+        Answer(Outcome.FOUND, None),  # type: ignore[arg-type] # what is tested
+        object(),
+    ],
+    ids=lambda answer: repr(answer)[:40],
+)
+def test_a_resolver_that_returns_something_else(watch: MakeWorld, clock: FakeClock, answer: Any) -> None:
+    """What is no answer is a failed lookup, and is not asked for again at once."""
+    resolver = Odd(clock, lambda: answer)
+    world = watch(SERVICE, resolver=resolver, own_ips=OWN)
+    for turn in range(1, 4):
+        world.pass_time(clock, 0 if turn == 1 else 60)
+        status = world.watcher.status
+        assert (resolver.questions, status.lookups, status.failures) == (turn, turn, turn)
+        assert status.last_error is not None
+
+
+class Broken(Exception):
+    """What a part of logging raises."""
+
+
+class BrokenHandler(logging.Handler):
+    """A handler that raises."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Raise."""
+        raise Broken
+
+
+def broken_filter(record: logging.LogRecord) -> bool:
+    """A filter that raises."""
+    raise Broken
+
+
+@pytest.fixture(params=["filter", "handler"])
+def broken(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Logging that raises whatever is logged."""
+    logger, handler = logging.getLogger("peerdisco"), BrokenHandler()
+    caplog.set_level(logging.DEBUG, "peerdisco")
+    if request.param == "filter":
+        logger.addFilter(broken_filter)
+    else:
+        logger.addHandler(handler)
+    yield
+    logger.removeFilter(broken_filter)
+    logger.removeHandler(handler)
+
+
+@pytest.mark.usefixtures("broken")
+def test_logging_that_raises(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+    """Logging that raises fails no lookup and hastens none; the status shows it, where it shows nothing worse."""
+    world = watch(resolver=fake)
+    world.pass_time(clock)
+    assert world.watcher.peers.ips == (FIRST,)
+    assert isinstance(world.watcher.status.last_error, Broken)
+    assert (world.watcher.status.lookups, world.watcher.status.failures) == (1, 0)
+
+    fake.fail("svc")
+    for lookups in range(2, 6):
+        world.pass_time(clock, 60)
+        assert (world.watcher.status.lookups, len(fake.questions)) == (lookups, lookups)
+    assert isinstance(world.watcher.status.last_error, LookupFailed)
+
+    fake.heal("svc")
+    fake["svc"] = [OWN, FIRST, SECOND]
+    assert world.refresh().ips == (FIRST, SECOND)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_a_subscriber_that_raises(watch: MakeWorld, fake: FakeResolver, clock: FakeClock, error: BaseException) -> None:
+    """Whatever a subscriber raises, the others are called, and the watcher goes on."""
+    calls: list[Change] = []
+    world = watch(resolver=fake, start=False)
+    world.subscribe(lambda _: raising(error)())
+    world.subscribe(calls.append)
+    world.start()
+    world.pass_time(clock)
+    fake["svc"] = [OWN, FIRST, SECOND]
+    world.pass_time(clock, 60)
+
+    assert [change.peers.ips for change in calls] == [(FIRST,), (FIRST, SECOND)]
+    assert world.watcher.status.lookups == 2
+
+
+class Odder(FakeClock):
+    """A clock in real time, of which a part raises while it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_broken = False
+        self.failures = 0
+        self.failed = threading.Condition()
+
+    def fail(self) -> None:
+        """Raise, if told to."""
+        if self.is_broken:
+            with self.failed:
+                self.failures += 1
+                self.failed.notify_all()
+            raise OverflowError("no time")
+
+    def wait(self, wake: WakeEvent, seconds: float | None) -> None:
+        """Let real time pass."""
+        wake.wait(seconds)
+
+    def wait_for_failures(self, count: int) -> None:
+        """Block until it has raised so many times more."""
+        with self.failed:
+            before = self.failures
+            assert self.failed.wait_for(lambda: self.failures >= before + count, 10)
+
+
+class NoTime(Odder):
+    """A clock that can't say what time it is."""
+
+    def __call__(self) -> float:
+        self.fail()
+        return time.monotonic()
+
+
+class NoWait(Odder):
+    """A clock that can't wait."""
+
+    def wait(self, wake: WakeEvent, seconds: float | None) -> None:
+        """Raise, if told to."""
+        self.fail()
+        wake.wait(seconds)
+
+    def __call__(self) -> float:
+        return time.monotonic()
+
+
+@pytest.mark.parametrize("kind", [NoTime, NoWait])
+def test_a_clock_that_raises(kind: type[Odder], caplog: pytest.LogCaptureFixture) -> None:
+    """A clock that raises makes no thread spin or end; the status shows it, and the log has it once."""
+    clock = kind()
+    fake = FakeResolver({"svc": [OWN, FIRST]}, own=OWN, clock=clock)
+    with PeerWatcher("svc", resolver=fake, refresh=0.05, max_fleet_qps=1e6) as watcher:
+        fake.wait_for_questions(1)
+        clock.is_broken = True
+        clock.wait_for_failures(1)
+        begun = time.monotonic()
+        clock.wait_for_failures(3)
+        took = time.monotonic() - begun
+        error = watcher.status.last_error
+        clock.is_broken = False
+        fake.wait_for_questions(len(fake.questions) + 2)
+
+    assert took > 0.05
+    assert isinstance(error, OverflowError)
+    assert sum("goes on after OverflowError" in record.getMessage() for record in caplog.records) == 1
+
+
+# The test's own thread hook sees the exit that Python itself passes over.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()], ids=["exit", "interrupt"])
+def test_an_exit_in_the_watchers_thread(caplog: pytest.LogCaptureFixture, error: BaseException) -> None:
+    """An exit or a Ctrl-C in the watcher's own thread ends it: the watcher is closed, and says by what."""
+    resolver = Odd(FakeClock(), raising(error))
+    with PeerWatcher(SERVICE, resolver=resolver) as watcher:
+        with pytest.raises((PeersNotReady, RuntimeError), match="closed"):
+            watcher.wait_for(1)
+        assert type(error).__name__ in str(watcher.status.last_error)
+        assert watcher.status.next_refresh is None
+    assert f"the watcher is closed after {type(error).__name__}" in caplog.text
+
+
+def test_an_exit_in_the_watchers_loop() -> None:
+    """In an event loop they end the loop, as they do in any task."""
+    resolver = Odd(FakeClock(), raising(SystemExit(3)))
+
+    async def main() -> None:
+        async with AsyncPeerWatcher(SERVICE, resolver=resolver) as watcher:
+            await watcher.wait_for(1)
+
+    with pytest.raises(SystemExit):
+        asyncio.run(main())
+    assert resolver.questions == 1
+
+
+def test_a_roster_that_raises() -> None:
+    """Even where the policies themselves fail, nothing spins, and the status shows why."""
+    fake = FakeResolver({"svc": [OWN, FIRST]}, own=OWN)
+    lookup = ServiceLookup(DiscoveryConfig("svc", refresh=0.05), fake, "lookup")
+    runner = PollThread(lookup, run_lookup, random=raising(ZeroDivisionError("no luck")))
+    begun = time.monotonic()
+    runner.start_once()
+    fake.wait_for_questions(4)
+    took = time.monotonic() - begun
+    runner.stop()
+    runner.join()
+
+    assert took > 0.1
+    assert isinstance(runner.watch.last_error, ZeroDivisionError)
+
+
+def test_stop_iteration_is_not_the_end_of_a_lookup() -> None:
+    """What ends in StopIteration while a lookup waits for it has failed, and has no result."""
+
+    def steps() -> Generator[str, None, None]:
+        yield "question"
+
+    with pytest.raises(RuntimeError, match="StopIteration was raised in the middle"):
+        drive(steps(), lambda _: next(iter(())), ())

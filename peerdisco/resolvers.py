@@ -6,13 +6,13 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from functools import cached_property, partial
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from peerdisco._core import names
 from peerdisco._core.addresses import pack_ips, text_of
+from peerdisco._core.defaults import ProcessDefault
 from peerdisco._dns import blocking
 from peerdisco._dns.lookup import Lookup, ResolverState
 from peerdisco._dns.memory import ServerMemory
@@ -68,8 +68,8 @@ class BringsEnvironment(Protocol):
         """Where lookups are made from."""
 
 
-default_resolver: ContextVar[Resolver | AsyncResolver | None] = ContextVar("peerdisco.resolver", default=None)
-"""The resolver of calls that are given none; None for DNS."""
+default_resolver: ProcessDefault[Resolver | AsyncResolver] = ProcessDefault("peerdisco.resolver")
+"""The resolver of calls that are given none, in every thread; DNS while none is set."""
 
 
 # What is known of nameservers, for all resolvers of the process: many live for a single question.

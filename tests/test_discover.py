@@ -216,4 +216,5 @@ def test_own_found_by_the_kernel(discover: Discover, cluster: LocalCluster) -> N
 
 def test_both_are_importable_from_the_top(discover: Discover) -> None:
     """The helper of these tests calls what users import."""
-    assert discover_peers("web", resolver=FakeResolver()) == discover("web", resolver=FakeResolver())
+    fake = FakeResolver({"web": ["10.0.0.1"]})
+    assert discover_peers("web", resolver=fake) == discover("web", resolver=fake)

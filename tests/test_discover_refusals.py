@@ -130,7 +130,7 @@ def test_a_resolver_of_ones_own(discover: Discover) -> None:
 def test_a_config_instead_of_a_name(discover: Discover) -> None:
     """A config says everything at once, and an option goes over what it says."""
     config = DiscoveryConfig("web", namespace="shop", port=80)
-    fake = FakeResolver({"web.shop": ["10.0.0.1", "10.0.0.2"]})
+    fake = FakeResolver({"web.shop": ["10.0.0.1", "10.0.0.2"], "web.other": []})
 
     assert [peer.netloc() for peer in discover(config, resolver=fake)] == ["10.0.0.1:80", "10.0.0.2:80"]
     assert [peer.netloc() for peer in discover(config, resolver=fake, port=8080)] == ["10.0.0.1:8080", "10.0.0.2:8080"]

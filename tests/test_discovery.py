@@ -81,7 +81,7 @@ def test_nodata_in_both_families(family: str) -> None:
 
 def test_nxdomain_is_not_asked_for_again() -> None:
     """Where there is no such name, the other family need not be asked."""
-    _, questions = answered(discovery().steps(), FakeResolver())
+    _, questions = answered(discovery().steps(), FakeResolver({"web": []}))
 
     assert [Question(WEB, "A")] == questions
 

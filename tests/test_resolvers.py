@@ -238,8 +238,8 @@ def test_all_are_of_both_protocols(made: object) -> None:
     assert isinstance(made, AsyncResolver)
 
 
-def test_the_default_is_a_context_variable() -> None:
-    """What a context sets is the default there, and nowhere else."""
+def test_the_default_resolver() -> None:
+    """What is set as the default is what calls use that name no resolver, until it is reset."""
     token = default_resolver.set(StaticResolver("10.0.0.1,10.0.0.2"))
     try:
         assert discover_peers("web", own_ips="10.0.0.1").ips == ("10.0.0.2",)

@@ -58,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clock": set(),
     "_core.addresses": set(),
     "_core.names": {"_dns.query", "errors"},
+    "_core.defaults": set(),
     "answers": {"_core.addresses"},
     "_core.listing": {"answers"},
     "peers": {"_core.addresses", "_core.listing", "answers", "errors"},
@@ -132,6 +133,7 @@ TESTED_ELSEWHERE = {
         ),
         "they hold no more than names and what others do",
     ),
+    "testing._declared": "testing.test_fake",
     "testing._waiters": "testing.test_clock",
     **dict.fromkeys(
         (f"testing._coredns.{part}" for part in ("faults", "query", "records", "registry", "server", "services")),

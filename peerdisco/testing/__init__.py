@@ -12,6 +12,6 @@ assert discover_peers("test-cs-svc", resolver=fake).ips == ("10.0.0.2",)
 from peerdisco.testing._coredns.services import Pod
 from peerdisco.testing.clock import FakeClock
 from peerdisco.testing.cluster import LocalCluster
-from peerdisco.testing.fake import FakeResolver
+from peerdisco.testing.fake import FakeResolver, UndeclaredService
 
-__all__ = ["FakeClock", "FakeResolver", "LocalCluster", "Pod"]
+__all__ = ["FakeClock", "FakeResolver", "LocalCluster", "Pod", "UndeclaredService"]

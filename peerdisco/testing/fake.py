@@ -1,57 +1,77 @@
-"""A resolver without DNS, for unit tests: `FakeResolver`."""
+"""A resolver without DNS, for unit tests: `FakeResolver`.
+
+It is strict: whoever looks up a Service that the test did not declare is told so by an exception, and a `with` block
+raises it again when it ends, in case that a watcher's thread or an `except` clause swallowed it.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from contextvars import Token
 from types import TracebackType
-from typing import Self, TypeAlias, cast, get_args
+from typing import Literal, Self, get_args
 
-from peerdisco._core import names
-from peerdisco._core.addresses import dashed, pack_ip, pack_ips, reverse_name
-from peerdisco.answers import Answer, Outcome, Question, SrvTarget
-from peerdisco.config import DiscoveryConfig
+from peerdisco._core.addresses import pack_ip, pack_ips
+from peerdisco._core.defaults import Setting
+from peerdisco.answers import Answer, Outcome, Question
 from peerdisco.environment import StaticEnvironment
-from peerdisco.errors import LookupFailed, Reason
-from peerdisco.peers import Peer
+from peerdisco.errors import Reason
 from peerdisco.resolvers import AsyncResolver, Resolver, default_resolver
+from peerdisco.testing._declared import Declared, State
 from peerdisco.testing.clock import FakeClock
 
-State: TypeAlias = Iterable[str | Peer] | Reason | Answer
-"""What DNS says of a Service: Pods (none: NXDOMAIN), why it fails, or an Answer to the letter."""
+__all__ = ["FakeResolver", "Missing", "State", "UndeclaredService"]
+
+Missing = Literal["error", "nxdomain"]
 
 
-class _Script:
-    """The states of one Service: each lasts until a question comes for the second time."""
+class UndeclaredService(AssertionError):
+    """The code under test looked up Services that the test did not declare.
 
-    def __init__(self, states: list[State]) -> None:
-        self._states = states
-        self._asked: set[Question] = set()
+    It is an `AssertionError` and no `PeerDiscoError`, so that code which handles failed lookups does not handle it.
 
-    def next(self, question: Question) -> State:
-        if question in self._asked and len(self._states) > 1:
-            del self._states[0]
-            self._asked.clear()
-        self._asked.add(question)
-        return self._states[0]
+    Attributes:
+        services: their absolute names.
+        declared: the absolute names of the Services that are declared.
+    """
+
+    def __init__(self, services: Iterable[str], declared: Iterable[str]) -> None:
+        self.services = tuple(services)
+        self.declared = tuple(declared)
+        super().__init__(
+            f"looked up but not declared: {', '.join(self.services)}; "
+            f"declared: {', '.join(self.declared) or 'nothing'}. Declare it, as `fake[service] = []` "
+            'if it has no ready Pods, or let DNS deny what is not declared: `FakeResolver(missing="nxdomain")`'
+        )
+
+    def __reduce__(self) -> tuple[type[UndeclaredService], tuple[tuple[str, ...], tuple[str, ...]]]:
+        return type(self), (self.services, self.declared)
 
 
 class FakeResolver:
-    """Answers as CoreDNS would for the Services that the test declares; nothing of the machine is read.
+    """Answer as CoreDNS would for the Services that the test declares; nothing of the machine is read.
 
-    It serves both worlds, and as a context manager it is the default resolver of its block.
+    It serves sync and async code. In a `with` block it is the default resolver of the whole process, thread pools
+    included, and wins over options such as `nameservers`. Where several blocks are open, each context has its own, and
+    other threads have the latest.
 
     Args:
         services: the Pods behind each Service, by any form of its name: IP addresses, or `Peer` objects where ports and
             hostnames matter.
-        own: one's own address, or several.
+        own: the addresses of this Pod.
         namespace: of Services that are named without one.
         cluster_domain: the cluster's DNS domain.
-        clock: time for the watchers that use this resolver; default: the real one.
+        clock: time for the watchers that use this resolver; default: real time.
+        missing: what a Service is that was never declared: `"error"` raises `UndeclaredService`, now and again when the
+            `with` block ends; `"nxdomain"` answers as DNS does.
+
+    Raises:
+        ValueError: a state or an address is invalid, or `missing` is unknown.
 
     Attributes:
         questions: every question asked, in order.
+        undeclared: the absolute name of every Service that was asked about without being declared. A block that ends
+            raises for what is in it; clear it where the test expects that.
     """
 
     def __init__(
@@ -62,161 +82,127 @@ class FakeResolver:
         namespace: str = "default",
         cluster_domain: str = "cluster.local",
         clock: FakeClock | None = None,
+        missing: Missing = "error",
     ) -> None:
+        if missing not in get_args(Missing):
+            raise ValueError(f"missing={missing!r}: must be one of {', '.join(map(repr, get_args(Missing)))}")
         packed = pack_ips(own) if isinstance(own, str) else tuple(map(pack_ip, own))
-        self._place = namespace, cluster_domain
         self.environment = StaticEnvironment(packed, namespace=namespace, cluster_domain=cluster_domain)
         if clock is not None:
             self.clock = clock
         self.questions: list[Question] = []
-        self._scripts: dict[str, _Script] = {}
-        self._failures: dict[str, Reason] = {}
-        self._cluster_ips: dict[str, str] = {}
+        self.undeclared: list[str] = []
+        self._declared = Declared(namespace, cluster_domain)
+        self._is_strict = missing == "error"
         self._asked = threading.Condition()
-        self._tokens: list[Token[Resolver | AsyncResolver | None]] = []
+        self._settings: list[Setting[Resolver | AsyncResolver]] = []
         for service, state in (services or {}).items():
             self[service] = state
 
     def __setitem__(self, service: str, state: State) -> None:
-        """Declares a Service anew: it scales, it comes back."""
+        """Declare a Service, or scale the one with this name."""
         self.script(service, [state])
 
     def __delitem__(self, service: str) -> None:
-        """Deletes a Service."""
-        name = self._name(service)
-        self._scripts.pop(name, None)
-        self._cluster_ips.pop(name, None)
+        """Delete a Service: from now on DNS denies its name.
+
+        Raises:
+            KeyError: it is not declared.
+        """
+        with self._asked:
+            self._declared.delete(service)
 
     def script(self, service: str, states: Iterable[State]) -> None:
-        """Declares what a Service goes through: every lookup sees the next state, and the last one stays.
+        """Declare what a Service goes through: each lookup sees the next state, and the last one stays.
 
         Raises:
             ValueError: there is no state, or one is neither Pods nor a reason to fail.
         """
-        frozen: list[State] = [state if isinstance(state, (str, Answer)) else tuple(state) for state in states]
-        if not frozen:
-            raise ValueError("states=[]: there must be at least one")
-        for state in frozen:
-            _check(state)
-        name = self._name(service)
-        self._scripts[name] = _Script(frozen)
-        self._cluster_ips.pop(name, None)
+        with self._asked:
+            self._declared.declare(service, states)
 
     def cluster_ip(self, service: str, address: str) -> None:
-        """Declares a Service that is not headless."""
-        self[service] = [address]
-        self._cluster_ips[self._name(service)] = address
+        """Declare a Service that is not headless."""
+        with self._asked:
+            self._declared.declare(service, [[address]], cluster_ip=address)
 
     def fail(self, service: str, reason: Reason = "timeout") -> None:
-        """Lets every lookup of a Service fail, until `heal`.
+        """Let every lookup of a Service fail, until `heal`; it need not be declared.
 
         Args:
-            service: which.
+            service: any form of its name.
             reason: as in `LookupFailed.reason`.
+
+        Raises:
+            ValueError: there is no such reason.
         """
-        _check(reason)
-        self._failures[self._name(service)] = reason
+        with self._asked:
+            self._declared.fail(service, reason)
 
     def heal(self, service: str) -> None:
-        """Ends what `fail` began."""
-        self._failures.pop(self._name(service), None)
+        """End what `fail` began."""
+        with self._asked:
+            self._declared.heal(service)
 
     def wait_for_questions(self, count: int, *, timeout: float = 10.0) -> None:
-        """Blocks until so many questions have been asked.
+        """Block until so many questions have been asked.
 
         Args:
-            count: in all.
+            count: how many, in all.
             timeout: real seconds.
 
         Raises:
-            TimeoutError: they have not.
+            TimeoutError: fewer were asked.
         """
         with self._asked:
             if not self._asked.wait_for(lambda: len(self.questions) >= count, timeout):
                 raise TimeoutError(f"{len(self.questions)} of {count} questions were asked within {timeout} s")
 
     def lookup(self, question: Question, timeout: float) -> Answer:  # noqa: ARG002 - it answers at once
-        """Answers one question, at once.
+        """Answer one question, at once.
 
         Raises:
             LookupFailed: the test wants it so.
+            UndeclaredService: the Service was never declared.
         """
         with self._asked:
             self.questions.append(question)
             self._asked.notify_all()
-            service = next((name for name in self._scripts | self._failures if _belongs(question.name, name)), None)
-            if service in self._failures:
-                raise LookupFailed(question, self._failures[service])
-            if service is None:
-                return self._reverse(question)
-            state = self._scripts[service].next(question)
-        if isinstance(state, str):
-            raise LookupFailed(question, cast("Reason", state))
-        if isinstance(state, Answer):
-            return state
-        return _answer(question, service, state, is_cluster_ip=service in self._cluster_ips)
+            answer = self._declared.answer(question)
+            if answer is None and self._is_strict:
+                service = self._declared.service_of(question.name)
+                if service not in self.undeclared:
+                    self.undeclared.append(service)
+                raise UndeclaredService([service], self._declared.services)
+        return Answer(Outcome.NXDOMAIN) if answer is None else answer
 
     async def alookup(self, question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
-        """Answers one question, as `lookup` does."""
+        """Answer one question, as `lookup` does."""
         return self.lookup(question, timeout)
 
     def __enter__(self) -> Self:
-        self._tokens.append(default_resolver.set(self))
+        self._settings.append(default_resolver.set(self))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        default_resolver.reset(self._tokens.pop())
+        """End the block.
 
-    def _name(self, service: str) -> str:
-        return names.absolute(DiscoveryConfig(service).service, *self._place)
-
-    def _reverse(self, question: Question) -> Answer:
-        for service, address in self._cluster_ips.items():
-            if question.rtype == "PTR" and question.name == reverse_name(pack_ip(address)):
-                return Answer(Outcome.FOUND, names=(service,))
-        return Answer(Outcome.NXDOMAIN)
-
-
-def _check(state: State) -> None:
-    if isinstance(state, str):
-        if state not in get_args(Reason):
-            raise ValueError(f"{state!r} is no reason to fail; there are {', '.join(get_args(Reason))}")
-    elif not isinstance(state, Answer):
-        for pod in state:
-            pack_ip(str(pod))
-
-
-def _belongs(asked: str, service: str) -> bool:
-    """Whether a question is about a Service: its own name, `_port._tcp` before it, or one of its endpoints."""
-    return asked == service or asked.endswith("." + service)
-
-
-def _answer(question: Question, service: str, pods: Iterable[str | Peer], *, is_cluster_ip: bool) -> Answer:
-    peers = [pod if isinstance(pod, Peer) else Peer(pod) for pod in pods]
-    if question.rtype == "SRV":
-        return _srv(question, service, peers, is_cluster_ip=is_cluster_ip)
-    if question.name != service:
-        label = question.name.partition(".")[0]
-        peers = [peer for peer in peers if label == _label(peer)]
-    return Answer.of(question, map(str, peers))
-
-
-def _srv(question: Question, service: str, peers: list[Peer], *, is_cluster_ip: bool) -> Answer:
-    asked_port = question.name != service
-    glue: dict[str, tuple[bytes, ...]] = {}
-    targets = []
-    for peer in peers:
-        if peer.port is None and not is_cluster_ip:
-            continue
-        name = service if is_cluster_ip else f"{_label(peer)}.{service}"
-        targets.append(SrvTarget(name, peer.port or 80))
-        glue[name] = (*glue.get(name, ()), pack_ip(peer.ip))
-    if targets:
-        return Answer(Outcome.FOUND, targets=tuple(dict.fromkeys(targets)), glue=glue)
-    return Answer(Outcome.NXDOMAIN if asked_port or not peers else Outcome.NODATA)
-
-
-def _label(peer: Peer) -> str:
-    return peer.name or dashed(pack_ip(peer.ip))
+        Raises:
+            UndeclaredService: somebody looked up what is not declared. An exception that ends the block anyway gets a
+                note instead.
+        """
+        here = [setting for setting in self._settings if default_resolver.is_set_here(setting)]
+        setting = (here or self._settings)[-1]
+        self._settings.remove(setting)
+        default_resolver.reset(setting)
+        with self._asked:
+            services, self.undeclared[:] = tuple(self.undeclared), ()
+            undeclared = UndeclaredService(services, self._declared.services)
+        if not services:
+            return
+        if error is None:
+            raise undeclared
+        if not isinstance(error, UndeclaredService):
+            error.add_note(f"In the block of this FakeResolver, Services were {undeclared}")

@@ -1,1 +1,1 @@
-"""What peerdisco costs beside what it is compared with, and what a fleet of it costs its cluster's DNS."""
+"""Benchmarks: what a lookup costs in comparison with others, and what a fleet costs the cluster's DNS."""

@@ -1,4 +1,4 @@
-"""Servers in processes of their own, on a core that the client does not use."""
+"""Servers in separate processes, on a core that the client does not use."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def serving(module: str, *arguments: object) -> Iterator[str]:
-    """Runs a module beside this process, and gives the line that it prints once it is ready."""
+    """Run a module in another process, and yield the line that it prints once it is ready."""
     command = [sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, arguments)]
     with (
         on_cores(slice(-1, None)),
@@ -27,7 +27,7 @@ def serving(module: str, *arguments: object) -> Iterator[str]:
 
 @contextlib.contextmanager
 def on_cores(which: slice) -> Iterator[None]:
-    """Keeps this process, and those that it starts, on some of its cores, where it has several and the system can."""
+    """Keep this process, and those that it starts, on some of its cores, if it has several and the system allows it."""
     if len(_CORES[which]) == 0:
         yield
         return

@@ -1,4 +1,4 @@
-"""The stub of the Kubernetes API in a process of its own: a server for each size, since it knows no selectors."""
+"""The stub of the Kubernetes API in a separate process: one server for each size, since the stub ignores selectors."""
 
 import sys
 
@@ -8,8 +8,8 @@ from tests.e2e.api_server import ApiServer
 
 
 def main(sizes: list[int]) -> None:
-    """Prints the URLs, and serves until standard input ends."""
-    object_server._Handler.disable_nagle_algorithm = True  # else each reply waits 40 ms for an acknowledgement
+    """Print the URLs, and serve until standard input ends."""
+    object_server._Handler.disable_nagle_algorithm = True  # otherwise each reply waits 40 ms for an acknowledgement
     servers = [ApiServer() for _ in sizes]
     for size, server in zip(sizes, servers, strict=True):
         server.headless(service(size), addresses(size))

@@ -1,6 +1,7 @@
-"""`make bench`: peerdisco against other ways from a name to a list, all in one run, by turns, asking the same server.
+"""`make bench`: compare peerdisco with other ways to turn a name into a list of addresses.
 
-Only ratios carry over to another machine; and on one that is busy, not even these.
+All take turns in one run and ask the same server. Only ratios carry over to other machines, and only if
+the machine is not busy.
 """
 
 from __future__ import annotations
@@ -29,20 +30,18 @@ _LONG_LISTS = (1000, 4000)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the benchmarks, in a network of their own where that can be had; prints, and writes, what came of them."""
+    """Run the benchmarks, in a separate network namespace if possible; print the results, and write them if asked."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="take a minute, and be less exact")
+    parser.add_argument("--quick", action="store_true", help="take about a minute, and be less exact")
     parser.add_argument(
-        "--write", action="store_true", help=f"write benchmarks-table.md and benchmarks.svg to {DOCS.name}/"
+        "--write", action="store_true", help=f"also write benchmarks-table.md and benchmarks.svg to docs/{DOCS.name}/"
     )
     options = parser.parse_args(arguments)
     if not isolation.is_isolated():
         code = isolation.run("tests.benchmarks.bench", arguments)
         if code is not None:
             return code
-        print(
-            "no network of one's own (unshare): getaddrinfo and finding one's own address are not run", file=sys.stderr
-        )
+        print("no network namespace (unshare): getaddrinfo and finding this Pod's address are not run", file=sys.stderr)
     with asyncio.Runner() as loop, world() as asked:
         results = run(asked, loop.get_loop(), quick=options.quick)
     print(report(results))
@@ -55,20 +54,20 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def world() -> Iterator[World]:
-    """The servers that everyone asks."""
+    """Start the servers that all contenders ask."""
     isolated = isolation.is_isolated()
     with serving("responder", 53 if isolated else 0) as port, serving("api", *SIZES) as urls:
         yield World(("127.0.0.1", int(port)), dict(zip(SIZES, urls.split(), strict=True)), isolated)
 
 
 def run(asked: World, loop: asyncio.AbstractEventLoop, *, quick: bool) -> Results:
-    """Measures everything."""
+    """Measure everything."""
     results = Results({}, {}, {})
     for pods in SIZES:
         _say(f"N={pods} (load {os.getloadavg()[0]:.1f})")
         runners = [Runner(contender, asked, pods, loop) for contender in CONTENDERS if contender.can_run(asked)]
         gc.collect()
-        gc.freeze()  # what the others have loaded must not slow anyone's garbage collection
+        gc.freeze()  # modules that other contenders have loaded must not slow garbage collection
         race(runners, 3 if quick else 30, least=3 if quick else 7)
         results = _noted(results, runners, pods, calls=5 if quick else 20)
     _say("processes")

@@ -1,4 +1,4 @@
-"""For how long a call keeps everything else in its event loop waiting."""
+"""How long a call blocks its event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.benchmarks.measure import Runner, Spread
 
 
 class Heartbeat:
-    """Has itself called at every turn of the loop, and notes the longest time between two turns."""
+    """Note the longest time between two turns of an event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.longest = 0.0
@@ -19,7 +19,7 @@ class Heartbeat:
         self._next = loop.call_soon(self._beat)
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stop."""
         self._next.cancel()
 
     def _beat(self) -> None:
@@ -30,7 +30,7 @@ class Heartbeat:
 
 
 async def longest_block(call: Call) -> float:
-    """The longest time, in seconds, that one call keeps the loop from turning."""
+    """Return the longest time, in seconds, for which one call blocks the loop."""
     heartbeat = Heartbeat(asyncio.get_running_loop())
     try:
         await asyncio.sleep(0)
@@ -42,5 +42,5 @@ async def longest_block(call: Call) -> float:
 
 
 def block_of(runner: Runner, calls: int) -> Spread:
-    """The same over some calls."""
+    """Return the same for several calls."""
     return Spread.of([runner.in_loop(longest_block(runner.call)) for _ in range(calls)])

@@ -1,4 +1,4 @@
-"""The ways from a name to a list that are compared: each is set up for one Service, and then called again and again."""
+"""The contenders: ways to turn a name into a list. Each is set up for one Service and then called again and again."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _LONGEST_WAIT = 10.0
 
 
 class World(NamedTuple):
-    """What is there to be asked.
+    """The servers that contenders ask.
 
     Attributes:
         server: the responder.
-        apis: URLs of stub API servers, by the number of Pods that they know.
-        isolated: whether the responder is what resolv.conf names, and one's own address is this machine's.
+        apis: URLs of stub API servers, by their number of Pods.
+        isolated: whether resolv.conf names the responder, and the host has this Pod's address.
     """
 
     server: tuple[str, int]
@@ -50,14 +50,14 @@ Call = Callable[[], Any]
 
 
 class Contender(NamedTuple):
-    """One way to look a Service up.
+    """One way to look up a Service.
 
     Attributes:
-        name: what tables call it.
-        make: gives, for a world and a number of Pods, the call that is measured.
-        addresses: what the call brought, one's own left out or not.
-        is_async: whether the call gives something to await, and `make` runs in the event loop.
-        can_run: whether a world has what it needs.
+        name: its name in tables.
+        make: returns the call to measure, for the servers and a number of Pods.
+        addresses: returns the addresses in a call's result, with or without this Pod's.
+        is_async: whether the call returns an awaitable, and `make` runs in the event loop.
+        can_run: whether the servers have what it needs.
     """
 
     name: str
@@ -122,7 +122,7 @@ def _dressed(world: World, pods: int) -> Call:
 
 
 def _given(config: DiscoveryConfig) -> Options:
-    """The options of a config that are not defaults."""
+    """Return the options of a config that are not defaults."""
     return cast("Options", config.model_dump(exclude_unset=True, exclude={"service"}))
 
 
@@ -173,10 +173,10 @@ class CountingResolver(DnsResolver):
         return answer
 
     def wait(self, lookups: int) -> None:
-        """Returns after so many more lookups.
+        """Return after so many more lookups.
 
         Raises:
-            TimeoutError: one does not come.
+            TimeoutError: One did not happen.
         """
         for _ in range(lookups):
             if not self._looked_up.acquire(timeout=_LONGEST_WAIT):
@@ -184,7 +184,7 @@ class CountingResolver(DnsResolver):
 
 
 def idle_watcher(world: World, pods: int, resolver: DnsResolver) -> PeerWatcher:
-    """A watcher that looks every second."""
+    """Return a watcher that looks up its Service every second."""
     return PeerWatcher(_config(world, pods, refresh=1.0), resolver=resolver)
 
 

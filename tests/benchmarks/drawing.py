@@ -1,4 +1,4 @@
-"""Plots for the documentation: SVG that differs only where what it shows differs. Needs matplotlib when called."""
+"""Plots for the documentation, as SVG that changes only if the data does. matplotlib is loaded when it is needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def draw(path: Path, fill: Callable[[Any], None], **properties: object) -> None:
-    """Draws on logarithmic axes.
+    """Draw on logarithmic axes.
 
     Args:
         path: where the SVG goes.

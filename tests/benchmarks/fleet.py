@@ -1,7 +1,6 @@
-"""A fleet of replicas that watch their own Service, on virtual time: the roster decides, an event queue waits.
+"""A fleet of replicas that watch their own Service, in virtual time: the roster decides, an event queue waits.
 
-Every replica follows the same policy, so a sample of them is simulated, and its questions are scaled to the whole
-fleet.
+All replicas follow the same policy, so a sample of them is simulated, and its questions are scaled to the fleet.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from peerdisco._dns.blocking import drive
 from peerdisco.environment import StaticEnvironment
 from tests.benchmarks import sizes
 
-_LOOKUP = 0.001  # seconds that one takes
+_LOOKUP = 0.001  # seconds that a lookup takes
 
 
 class Load(NamedTuple):
-    """What the sample asked at one moment, and what went over the wire for it, there and back."""
+    """What the sample asked at one moment, and the bytes of its queries and replies."""
 
     at: float
     questions: int
@@ -32,7 +31,7 @@ class Load(NamedTuple):
 
 
 class Membership:
-    """Whom DNS lists, and what it answers: everyone, or a random part where there are too many for a message."""
+    """The Pods that DNS lists, and its answers: all of them, or a random part if a message can't hold them."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -40,24 +39,24 @@ class Membership:
         self.listed: frozenset[bytes] = frozenset()
 
     def change(self, added: Iterable[bytes] = (), removed: Iterable[bytes] = ()) -> None:
-        """Lists other Pods."""
+        """List other Pods."""
         self.listed = (self.listed | frozenset(added)) - frozenset(removed)
         self._shuffled = self._rng.sample(sorted(self.listed), len(self.listed))
 
     def answer(self) -> Answer:
-        """What CoreDNS says now."""
+        """Return what CoreDNS says now."""
         if not self.listed:
             return Answer(Outcome.NXDOMAIN)
         if len(self.listed) <= sizes.MOST_OVER_TCP:
             return Answer(Outcome.FOUND, self.listed)
-        # Any stretch of a shuffled circle: each Pod is in it as often as in a draw of its own, and it costs less.
+        # Part of a shuffled circle: each Pod is in it as often as in a random sample, and it costs less to make.
         at = self._rng.randrange(len(self._shuffled))
         circle = self._shuffled[at:] + self._shuffled[:at]
         return Answer(Outcome.FOUND, frozenset(circle[: sizes.MOST_OVER_TCP]), complete=False)
 
 
 class Replica:
-    """One replica's watcher, as its shells would drive it."""
+    """One replica's watcher, driven as `PeerWatcher` would drive it."""
 
     def __init__(self, own: bytes, config: DiscoveryConfig, fleet: Fleet) -> None:
         self.own = own
@@ -69,11 +68,11 @@ class Replica:
 
     @property
     def listed(self) -> frozenset[object]:
-        """Everyone whom it lists."""
+        """The Pods that it lists."""
         return self._roster.peers._packed.endpoints
 
     def look(self) -> float:
-        """Looks up, and says how many seconds later it does so again."""
+        """Look up the Service, and return the seconds until the next lookup."""
         fleet = self._fleet
 
         def perform(_: object) -> Answer:
@@ -87,16 +86,16 @@ class Replica:
 
 
 class Fleet:
-    """Replicas, of which a sample runs.
+    """The replicas; a sample of them runs.
 
     Args:
-        config: what each of them is given.
+        config: the options of each replica.
         sample: how many run at most.
-        seed: makes it the same each time.
+        seed: makes every run the same.
 
     Attributes:
-        membership: what DNS says.
-        load: what the sample asked.
+        membership: the Pods that DNS lists.
+        load: the questions of the sample.
         replicas: the sample.
     """
 
@@ -113,42 +112,42 @@ class Fleet:
         self._watched: list[_Watched] = []
 
     def clock(self) -> float:
-        """Seconds since the beginning."""
+        """Return the seconds since the start."""
         return self._now
 
     def start(self, own: bytes) -> None:
-        """Starts a replica, if the sample still has room."""
+        """Start a replica, if the sample is not complete."""
         if sum(replica.runs for replica in self.replicas) < self._sample:
             replica = Replica(own, self._config, self)
             self.replicas.append(replica)
             self.at(self._now, lambda: self._look(replica))
 
     def stop(self, owns: Iterable[bytes]) -> None:
-        """Stops replicas, as far as they are in the sample."""
+        """Stop those of these replicas that are in the sample."""
         gone = set(owns)
         for replica in self.replicas:
             replica.runs = replica.runs and replica.own not in gone
 
     def at(self, moment: float, event: Callable[[], None]) -> None:
-        """Has something done at a moment."""
+        """Schedule an event."""
         heapq.heappush(self._queue, (moment, next(self._order), event))
 
     def watch_for(self, added: Iterable[bytes] = (), removed: Iterable[bytes] = ()) -> Lags:
-        """Measures from now on how long each replica that runs now takes to follow a change."""
+        """Measure how long each running replica takes to follow a change that happens now."""
         runs = {replica for replica in self.replicas if replica.runs}
         watched = _Watched(self._now, frozenset(added), frozenset(removed), Lags([], []), runs, set(runs))
         self._watched.append(watched)
         return watched.lags
 
     def run(self, until: float) -> None:
-        """Lets time pass."""
+        """Let time pass."""
         while self._queue and self._queue[0][0] <= until:
             self._now, _, event = heapq.heappop(self._queue)
             event()
         self._now = until
 
     def run_until_followed(self, latest: float) -> None:
-        """Lets time pass until every running replica has followed every change that is watched for."""
+        """Let time pass until every running replica has followed every change that is watched for."""
         while self._queue and self._now < latest and not all(map(self._is_followed, self._watched)):
             self.run(min(latest, math.nextafter(self._queue[0][0], math.inf)))
 
@@ -163,14 +162,14 @@ class Fleet:
 
 
 class Lags(NamedTuple):
-    """Seconds that replicas took to list who came, and to list no more who went."""
+    """Seconds until replicas listed the Pods that came, and dropped those that left."""
 
     arrivals: list[float]
     departures: list[float]
 
 
 class _Watched(NamedTuple):
-    """A change, and the replicas that still expect those who came, or still hold on to those who went."""
+    """A change, the replicas that do not list its new Pods yet, and those that still list its old ones."""
 
     since: float
     added: frozenset[bytes]
@@ -180,7 +179,7 @@ class _Watched(NamedTuple):
     holding: set[Replica]
 
     def see(self, replica: Replica, now: float) -> None:
-        """Notes what a replica has followed by now."""
+        """Note what a replica has followed by now."""
         if replica in self.expecting and self.added - {replica.own} <= replica.listed:
             self.expecting.remove(replica)
             self.lags.arrivals.append(now - self.since)
@@ -190,5 +189,5 @@ class _Watched(NamedTuple):
 
 
 def pods(first: int, number: int) -> Iterator[bytes]:
-    """Addresses of so many Pods, packed."""
+    """Yield the packed addresses of so many Pods."""
     return ((0x0A000000 + n).to_bytes(4) for n in range(first, first + number))

@@ -1,6 +1,6 @@
-"""A network and a resolv.conf of one's own: `getaddrinfo` can't be pointed at a port, only at 127.0.0.1:53.
+"""A separate network and resolv.conf, since `getaddrinfo` always asks port 53.
 
-There, one's own Pod's address also is one of the machine's, as it is in a Pod.
+In this network the host has this Pod's address, as in a Pod.
 """
 
 import os
@@ -20,12 +20,12 @@ mount --bind "$1" /etc/resolv.conf && ip link set lo up && ip address add "$2/32
 
 
 def is_isolated() -> bool:
-    """Whether this process was started by `run`."""
+    """Return whether `run` started this process."""
     return _MARK in os.environ
 
 
 def run(module: str, arguments: Sequence[str]) -> int | None:
-    """Runs a module with a network of its own; gives its exit code, or None where that can't be."""
+    """Run a module in a separate network; return its exit code, or None if that is not possible."""
     unshare = _unshare()
     if unshare is None:
         return None
@@ -40,7 +40,7 @@ def run(module: str, arguments: Sequence[str]) -> int | None:
 
 
 def _unshare() -> list[str] | None:
-    """What separates mounts and network, as root or as a user who becomes root in a namespace."""
+    """Return the command that separates mounts and network, as root or as a user who becomes root in a namespace."""
     if not all(map(shutil.which, ("unshare", "mount", "ip"))):
         return None
     ways = (["unshare", "-mn"], ["unshare", "-rmn"])

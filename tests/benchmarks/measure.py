@@ -1,4 +1,4 @@
-"""Calls contenders by turns, and says how long each took."""
+"""Call contenders in turn, and measure how long each call takes."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _Result = TypeVar("_Result")
 
 
 class Spread(NamedTuple):
-    """A median, and the 10th percentile of the same, which a busy machine disturbs less."""
+    """A median and a 10th percentile, which a busy machine disturbs less."""
 
     median: float
     calm: float
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Both of some values."""
+        """Return both for some values."""
         return cls(statistics.median(values), percentile(values, 10))
 
 
 class Timing(NamedTuple):
-    """What calls of one contender took, in seconds.
+    """The time of one contender's calls, in seconds.
 
     Attributes:
-        median: by the clock.
-        calm: the 10th percentile, by the clock: what a call takes while nothing else runs on the machine.
-        p99: the 99th percentile, by the clock.
-        cpu: of this process, the median of batches.
+        median: wall-clock time.
+        calm: the 10th percentile of wall-clock time: what a call takes while nothing else runs on the machine.
+        p99: the 99th percentile of wall-clock time.
+        cpu: CPU time of this process, the median over batches.
     """
 
     median: float
@@ -47,7 +47,7 @@ class Timing(NamedTuple):
 
 
 class Runner:
-    """One contender at one size, ready to be called, and what its calls took so far."""
+    """One contender at one size, ready to be called, and the time of its calls so far."""
 
     def __init__(self, contender: Contender, world: World, pods: int, loop: asyncio.AbstractEventLoop) -> None:
         self.contender = contender
@@ -63,15 +63,15 @@ class Runner:
         self._cpu.clear()
 
     def once(self) -> Any:
-        """Makes one call."""
+        """Make one call."""
         return self.in_loop(self.call()) if self.contender.is_async else self.call()
 
     def in_loop(self, wanted: Coroutine[Any, Any, _Result]) -> _Result:
-        """What something to await comes to."""
+        """Return the result of an awaitable."""
         return self._loop.run_until_complete(wanted)
 
     def batch(self, size: int = 0) -> None:
-        """Makes some calls in a row, and notes what they took."""
+        """Make some calls in a row, and note their time."""
         size = size or self._size
         before = time.process_time()
         taken = self.in_loop(_atimed(self.call, size)) if self.contender.is_async else _timed(self.call, size)
@@ -79,7 +79,7 @@ class Runner:
         self._seconds += taken
 
     def timing(self) -> Timing:
-        """What the calls took."""
+        """Return the time of the calls."""
         median, cpu = map(statistics.median, (self._seconds, self._cpu))
         return Timing(median, percentile(self._seconds, 10), percentile(self._seconds, 99), cpu)
 
@@ -97,7 +97,7 @@ class Runner:
 
 
 def race(runners: Sequence[Runner], seconds: float, least: int = 5) -> None:
-    """Lets each make a batch of calls, by turns, until the time is up: what disturbs one disturbs all."""
+    """Let the runners take turns, a batch of calls each, until time is up: a disturbance then affects all of them."""
     end = time.monotonic() + seconds
     rounds = 0
     while rounds < least or time.monotonic() < end:
@@ -107,7 +107,7 @@ def race(runners: Sequence[Runner], seconds: float, least: int = 5) -> None:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest of the values that so many percent of them do not exceed."""
+    """Return the smallest value that so many percent of the values do not exceed."""
     rank = -(-len(values) * percent // 100)
     return sorted(values)[max(0, int(rank) - 1)]
 

@@ -1,4 +1,4 @@
-"""What a call allocates, in a pass of its own: tracing makes everything slow."""
+"""What a call allocates, measured apart from the time, since tracing makes everything slow."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Memory(NamedTuple):
     """What a call allocates.
 
     Attributes:
-        peak: bytes at most at once.
-        kept: blocks that its result holds on to.
+        peak: the most bytes at one time.
+        kept: blocks that its result keeps.
     """
 
     peak: int
@@ -23,7 +23,7 @@ class Memory(NamedTuple):
 
 
 def memory_of(runner: Runner) -> Memory:
-    """Traces one call."""
+    """Trace one call."""
     gc.collect()
     before = sys.getallocatedblocks()
     result = runner.once()

@@ -1,4 +1,4 @@
-"""What is measured of a whole process: how long an import takes, what it holds, and what an idle watcher costs."""
+"""Measurements of a whole process: the time of an import, its memory, and the CPU time of an idle watcher."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class Processes(NamedTuple):
 
     Attributes:
         import_ours: seconds that `from peerdisco import discover_peers` takes.
-        import_theirs: seconds that what it needs of its dependencies takes.
-        rss_empty: bytes that an interpreter holds.
-        rss_ours: bytes that it holds after that.
-        rss_theirs: bytes that it holds after importing what that needs.
-        idle: share of a core that a watcher takes which finds nothing new.
+        import_theirs: seconds that the import of what it needs of its dependencies takes.
+        rss_empty: bytes of memory of an interpreter.
+        rss_ours: the same after that import.
+        rss_theirs: the same after the import of what it needs.
+        idle: the share of a core that a watcher takes if nothing changes.
     """
 
     import_ours: Spread
@@ -70,13 +70,13 @@ class Processes(NamedTuple):
 
     @property
     def imported(self) -> Spread:
-        """How many times as long our import takes as theirs."""
+        """The time of our import, divided by that of the dependencies."""
         ours, theirs = self.import_ours, self.import_theirs
         return Spread(ours.median / theirs.median, ours.calm / theirs.calm)
 
 
 def measure(world: World, *, pods: int, lookups: int, runs: int) -> Processes:
-    """Measures by turns, each time in a fresh interpreter; what is imported is compiled already, as pip leaves it."""
+    """Measure in turn, each time in a new interpreter; modules are already compiled, as pip leaves them."""
     scripts = (IMPORT_OURS, IMPORT_THEIRS)
     with tempfile.TemporaryDirectory() as compiled:
         timed = [[_run(_TIMED, script, compiled=compiled) for script in scripts] for _ in range(runs + 1)][1:]

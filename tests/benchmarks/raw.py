@@ -1,4 +1,4 @@
-"""A lookup with nothing but sockets: the floor that everything is measured against. It does not parse what it gets."""
+"""Lookups with sockets alone: the floor that contenders are compared with. They do not parse the reply."""
 
 import os
 import socket
@@ -35,10 +35,10 @@ def _tcp(server: tuple[str, int]) -> socket.socket:
 
 
 class _Closing:
-    """A context manager, so that both are used alike."""
+    """A context manager, so that all are used in the same way."""
 
     def close(self) -> None:
-        """Closes what is open."""
+        """Close what is open."""
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +57,7 @@ class Opened(_Closing):
         self._question = query.encode(Question(name, "A"))[2:]
 
     def __call__(self) -> bytes:
-        """One lookup."""
+        """Look up once."""
         message = os.urandom(2) + self._question
         reply = self._over_udp(message)
         return self._over_tcp(message) if reply[2] & 2 else reply
@@ -77,7 +77,7 @@ class Remembering(Opened):
     _needs_tcp = False
 
     def __call__(self) -> bytes:
-        """One lookup."""
+        """Look up once."""
         message = os.urandom(2) + self._question
         if not self._needs_tcp:
             reply = self._over_udp(message)
@@ -95,7 +95,7 @@ class Kept(_Closing):
         self._server = server
 
     def __call__(self) -> bytes:
-        """One lookup."""
+        """Look up once."""
         message = os.urandom(2) + self._question
         reply = self._over(self._sock, message)
         if reply[2] & 2:
@@ -105,5 +105,5 @@ class Kept(_Closing):
         return reply
 
     def close(self) -> None:
-        """Closes its socket."""
+        """Close the socket."""
         self._sock.close()

@@ -1,4 +1,4 @@
-"""What the responder says: CoreDNS's replies to a question for a Service of any size, made before they are needed."""
+"""The responder's replies: those of CoreDNS for a Service of any size, made before they are needed."""
 
 import random
 from collections.abc import Iterator
@@ -15,33 +15,33 @@ from peerdisco.testing._coredns.render import Transport, render
 
 NAMESPACE, DOMAIN = "default", "cluster.local"
 OWN = "10.0.0.1"
-_TTL = 0  # or c-ares would answer from its cache
+_TTL = 0  # otherwise c-ares would answer from its cache
 _SHUFFLES = 8
 
 
 def service(pods: int) -> str:
-    """The short name of the Service that has so many Pods."""
+    """Return the short name of the Service with so many Pods."""
     return f"n{pods}"
 
 
 def dressed_service(pods: int) -> str:
-    """The short name of the same Service, whose replies have NS records and EDNS options as well."""
+    """Return the short name of the Service whose replies also have NS records and EDNS options."""
     return f"d{pods}"
 
 
 def full_name(pods: int) -> str:
-    """Its absolute name."""
+    """Return the absolute name of the Service with so many Pods."""
     return f"{service(pods)}.{NAMESPACE}.svc.{DOMAIN}."
 
 
 def addresses(pods: int) -> list[str]:
-    """The addresses of its Pods, the first one's own."""
+    """Return the addresses of its Pods; the first is this Pod's."""
     first = int(IPv4Address(OWN))
     return [str(IPv4Address(first + n)) for n in range(pods)]
 
 
 class Replies:
-    """Replies over one transport: rendered at the first question of a kind, and only given an id after that."""
+    """Replies over one transport: rendered for the first question of a kind; later ones only get a new id."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -49,7 +49,7 @@ class Replies:
         self._by_question: dict[tuple[int, bytes, Edns | None], Iterator[bytearray]] = {}
 
     def to(self, packet: bytes) -> bytearray:
-        """The reply to a packet: good until the same question comes again. Over TCP its length stands in front."""
+        """Return the reply to a packet, with its length in front over TCP. It is valid until the next same question."""
         shuffles = self._by_packet.get(packet[2:]) or self._shuffles(packet)
         reply = next(shuffles)
         at = 0 if self._transport == "udp" else 2
@@ -87,7 +87,7 @@ def _says(query: Query) -> Reply:
 
 
 def _srv(query: Query) -> Reply:
-    """The SRV answer of a named port: a target for each Pod, and its address as glue."""
+    """Return the SRV answer for a named port: a target for each Pod, and its address as glue."""
     name = packed(query.name[2:])
     ips = [IPv4Address(ip).packed for ip in addresses(int(query.name[2][1:]))]
     targets = {packed((dashed(ip).encode(),))[:-1] + name: ip for ip in ips}

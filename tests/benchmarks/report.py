@@ -1,4 +1,4 @@
-"""What was measured, as Markdown tables and as a plot."""
+"""The results, as Markdown tables and as a plot."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _ORDER = [contender.name for contender in names.CONTENDERS]
 _KEPT = {names.RAW_KEPT, names.WATCHER, names.ASYNC_WATCHER}
 _MEASURED = ("aiodns", "cyares", "dnspython", "kubernetes", "pycares", "pydantic")
 _LEGEND = """\
-In brackets: how many times as long as raw sockets, which ask the same question and parse nothing. These are opened for
-each lookup, and ask over UDP before TCP. peerdisco remembers what needs TCP, here from N=100 on; the second row shows
-raw sockets that do so, too. The two watchers keep their sockets, and are measured against raw sockets kept open."""
+The figure in brackets is the ratio to raw sockets, which ask the same question and parse nothing. Raw sockets are
+opened for each lookup, and ask over UDP before TCP. peerdisco remembers which answers need TCP (here from N=100 on), as
+do the raw sockets of the second row. Watchers keep TCP connections and open a new socket for each UDP query; their ratio
+is to raw sockets that are kept open."""
 _PLOTTED = (
     names.RAW,
     names.DISCOVER,
@@ -35,7 +36,7 @@ _PLOTTED = (
 
 
 def report(results: Results) -> str:
-    """Everything, as Markdown."""
+    """Return everything as Markdown."""
     parts = (
         _machine(),
         _LEGEND,
@@ -52,7 +53,7 @@ def report(results: Results) -> str:
 
 
 def plot(results: Results, path: Path) -> None:
-    """Draws the medians over the number of Pods, as SVG."""
+    """Draw the medians by number of Pods, as SVG."""
 
     def fill(axes: Any) -> None:
         for name in _PLOTTED:
@@ -61,11 +62,11 @@ def plot(results: Results, path: Path) -> None:
             if sizes:
                 axes.plot(sizes, medians, label=name, marker="o", linestyle=":" if name == names.RAW else "-")
 
-    draw(path, fill, xlabel="Pods", ylabel="µs a lookup, median")
+    draw(path, fill, xlabel="Pods", ylabel="µs per lookup, median")
 
 
 def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """A table; every column but the first is aligned to the right."""
+    """Return a table; every column but the first is aligned to the right."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
@@ -102,7 +103,7 @@ def _processes(results: Results) -> str:
         return ""
     rows = (
         ("from peerdisco import discover_peers", f"{found.import_ours.median * 1e3:.0f} ms"),
-        ("import of what it needs of its dependencies", f"{found.import_theirs.median * 1e3:.0f} ms"),
+        ("import of the dependencies that it needs", f"{found.import_theirs.median * 1e3:.0f} ms"),
         ("memory of an interpreter", f"{found.rss_empty / 2**20:.1f} MiB"),
         ("… with those dependencies", f"{found.rss_theirs / 2**20:.1f} MiB"),
         ("… with peerdisco", f"{found.rss_ours / 2**20:.1f} MiB"),

@@ -1,6 +1,6 @@
-"""A DNS server in a process of its own that says what was rendered beforehand, as quickly as Python can.
+"""A DNS server in a separate process that sends replies made beforehand, as fast as Python can.
 
-Every thread blocks in the kernel; since the client does one thing at a time, only one of them is ever awake.
+Threads block in the kernel. The client does one thing at a time, so only one of them is awake at a time.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ _QUESTION = 4096
 
 
 def serve_udp(sock: socket.socket) -> None:
-    """Answers datagrams for ever."""
+    """Answer datagrams until the process ends."""
     replies = Replies("udp")
     while True:
         packet, client = sock.recvfrom(_QUESTION)
@@ -23,7 +23,7 @@ def serve_udp(sock: socket.socket) -> None:
 
 
 def serve_tcp(listener: socket.socket, replies: Replies) -> None:
-    """Takes one connection after the other, and answers what comes over it until its client has enough."""
+    """Accept one connection after the other, and answer its queries until the client closes it."""
     while True:
         connection, _ = listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -33,7 +33,7 @@ def serve_tcp(listener: socket.socket, replies: Replies) -> None:
 
 
 def open_both(port: int = 0) -> tuple[socket.socket, socket.socket]:
-    """A UDP socket and a TCP listener on one port of 127.0.0.1; 0 for a free one."""
+    """Return a UDP socket and a TCP listener on one port of 127.0.0.1; 0 takes a free port."""
     listener = socket.create_server(("127.0.0.1", port))
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     datagrams.bind(listener.getsockname())
@@ -41,7 +41,7 @@ def open_both(port: int = 0) -> tuple[socket.socket, socket.socket]:
 
 
 def main(port: int) -> None:
-    """Prints its port, and serves until standard input ends."""
+    """Print the port, and serve until standard input ends."""
     datagrams, listener = open_both(port)
     replies = Replies("tcp")
     threading.Thread(target=serve_udp, args=(datagrams,), daemon=True).start()

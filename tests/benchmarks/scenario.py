@@ -1,4 +1,4 @@
-"""The life of a fleet: it starts at once, runs, has a Pod replaced, and is rolled out."""
+"""The life of a fleet: all replicas start at once, run, one Pod is replaced, then all are in a rollout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from peerdisco import DiscoveryConfig
 from tests.benchmarks import sizes
 from tests.benchmarks.fleet import Fleet, Lags, Load, pods
 
-READY_AFTER = (2.0, 12.0)  # seconds after its start within which a Pod becomes ready, evenly
+READY_AFTER = (2.0, 12.0)  # seconds from start to ready, spread evenly
 WAVES, _STEPS = 4, 5
 _WAVE_SECONDS = 15.0
 _UNPACED = 1e9
@@ -20,18 +20,18 @@ _SEED = 1
 
 
 class Policy(NamedTuple):
-    """How replicas are set up: with peerdisco's defaults but for these."""
+    """The options of the replicas: the defaults, except for these."""
 
     paced: bool = True
     jittered: bool = True
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """The name in tables."""
         return f"{'paced' if self.paced else 'not paced'}, {'jitter' if self.jittered else 'no jitter'}"
 
     def config(self) -> DiscoveryConfig:
-        """The config of each replica."""
+        """Return the config of each replica."""
         usual = DiscoveryConfig.model_fields
         return DiscoveryConfig(
             sizes.NAME,
@@ -41,7 +41,7 @@ class Policy(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """What all replicas together ask: questions per second, at the busiest, and bytes per second."""
+    """The load of all replicas together: questions per second, the most in a window, and bytes per second."""
 
     mean: float
     busiest: float
@@ -49,21 +49,21 @@ class Rate(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """Seconds that a replica takes to follow a change: the median of replicas, and the last one."""
+    """Seconds until a replica follows a change: the median, and the last replica."""
 
     median: float
     last: float
 
 
 class Story(NamedTuple):
-    """What came of a fleet.
+    """The results for one fleet.
 
     Attributes:
-        complete: from when the last Pod was ready until a replica listed all.
-        replaced: until a replica lists a Pod that came.
-        gone: until it no longer lists one that went.
-        rolled: until it lists Pods that came in a rollout.
-        rolled_gone: until it lists none of those that they replaced.
+        complete: from the last Pod being ready until a replica lists all.
+        replaced: until a replica lists a new Pod.
+        gone: until it no longer lists a Pod that left.
+        rolled: until it lists the new Pods of a rollout.
+        rolled_gone: until it lists none of the old ones.
     """
 
     policy: Policy
@@ -80,7 +80,7 @@ class Story(NamedTuple):
 
 
 def tell(replicas: int, policy: Policy, sample: int) -> Story:
-    """Simulates one fleet."""
+    """Simulate one fleet."""
     fleet = Fleet(policy.config(), min(replicas, sample), _SEED)
     patience = max(120.0, replicas)
     scale = replicas / min(replicas, sample)
@@ -111,7 +111,7 @@ def tell(replicas: int, policy: Policy, sample: int) -> Story:
 
 
 def rate(load: Sequence[Load], start: float, end: float, scale: float, window: float) -> Rate:
-    """The load between two moments, and in the busiest window of so many seconds, scaled to the fleet."""
+    """Return the load between two moments, and in the busiest window of so many seconds, scaled to the fleet."""
     within = [one for one in load if start <= one.at < end]
     windows = [0] * math.ceil((end - start) / window)
     for one in within:
@@ -121,7 +121,7 @@ def rate(load: Sequence[Load], start: float, end: float, scale: float, window: f
 
 
 def _start(fleet: Fleet, replicas: int) -> Lags:
-    """All start at once, and become ready one after the other."""
+    """Start all replicas at once; they become ready one after the other."""
     everyone = list(pods(1, replicas))
     for own in random.Random(_SEED).sample(everyone, replicas):
         fleet.start(own)
@@ -134,13 +134,13 @@ def _start(fleet: Fleet, replicas: int) -> Lags:
 
 
 def _replace(fleet: Fleet, replicas: int) -> Lags:
-    """One Pod goes, and another one is ready."""
+    """Replace one Pod."""
     old, new = list(pods(1, 1)), list(pods(replicas + 1, 1))
     return _swap(fleet, old, new)
 
 
 def _roll_out(fleet: Fleet, replicas: int, patience: float) -> list[Lags]:
-    """Wave after wave is replaced, each of them little by little."""
+    """Replace all Pods, in waves."""
     old, new = list(pods(2, replicas - 1)) + list(pods(replicas + 1, 1)), list(pods(2 * replicas + 1, replicas))
     steps = min(replicas, WAVES * _STEPS)
     lags = []

@@ -1,6 +1,6 @@
-"""`make simulate`: what a fleet that watches its own Service costs the cluster's DNS, and how late its lists are.
+"""`make simulate`: compute the load of a fleet that watches its own Service, and how late its lists are.
 
-Time is virtual and chance has a seed, so that every run says the same.
+Time is virtual and randomness has a seed, so every run gives the same result.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ DOCS = Path(__file__).parents[2] / "docs" / "explanation"
 REPLICAS = (3, 10, 30, 100, 300, 1000, 3000, 10_000)
 POLICIES = (Policy(), Policy(jittered=False), Policy(paced=False))
 _LEGEND = """\
-Simulated on virtual time, with peerdisco's own roster and default options. Every replica does the same, so a sample of
-them runs ({samples}), and its questions are scaled to the fleet; the busiest moment of a small sample is a rough
-figure. *Busiest* is over one second; in steady state over a tenth of the time between a replica's lookups where that is
-longer. All start in the same moment, and become ready {earliest:g} to {latest:g} s later; a rollout replaces all Pods
-in {waves} waves. Bytes are those of DNS messages, there and back."""
+Simulated in virtual time, with peerdisco's own roster and default options. All replicas do the same, so a sample of
+them runs ({samples}), and its questions are scaled to the fleet. *Busiest* is over one second; in steady state it is
+over a tenth of the time between a replica's lookups if that is longer. It is a rough figure if the sample is small. All
+replicas start at the same moment and become ready {earliest:g} to {latest:g} s later. A rollout replaces all Pods in
+{waves} waves. Bytes are those of DNS messages, queries and replies."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Simulates fleets of every size; prints, and writes, what came of them."""
+    """Simulate fleets of every size; print the results, and write them if asked to."""
     parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"write a table and plots to {DOCS.name}/")
+    parser.add_argument("--write", action="store_true", help=f"also write a table and plots to docs/{DOCS.name}/")
     options = parser.parse_args(arguments)
     stories = simulate(REPLICAS)
     print(report(stories))
@@ -44,8 +44,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def simulate(fleets: Sequence[int]) -> list[Story]:
-    """Simulates fleets, the largest first, on every core."""
-    # Cut answers keep every replica at work, and jitter says little beside that.
+    """Simulate fleets, the largest first, on every core."""
+    # Cut answers dominate the largest fleets, so jitter hardly matters there.
     wanted = [(n, policy) for n in fleets for policy in POLICIES if policy.jittered or n <= sizes.MOST_OVER_TCP]
     with ProcessPoolExecutor() as pool:
         running = {(n, policy): pool.submit(tell, n, policy, sample_of(n)) for n, policy in reversed(wanted)}
@@ -53,23 +53,23 @@ def simulate(fleets: Sequence[int]) -> list[Story]:
 
 
 def sample_of(replicas: int) -> int:
-    """How many replicas are simulated: fewer where each of them has more to do."""
+    """Return how many replicas are simulated: fewer if each of them has more to do."""
     if replicas > sizes.MOST_OVER_TCP:
         return 3
     return min(replicas, 50)
 
 
 def report(stories: Sequence[Story]) -> str:
-    """Everything, as Markdown."""
+    """Return everything as Markdown."""
     samples = ", ".join(f"{story.sample} of {story.replicas:,}" for story in stories if story.policy == Policy())
     earliest, latest = READY_AFTER
     legend = _LEGEND.format(samples=samples, earliest=earliest, latest=latest, waves=WAVES)
-    lags = "Seconds until a replica's list has followed: the median, and the last replica."
+    lags = "Seconds until a replica's list follows a change: the median, and the last replica."
     return "\n\n".join((legend, _load_table(stories), lags, _lag_table(stories))) + "\n"
 
 
 def plot_load(stories: Sequence[Story], path: Path) -> None:
-    """Draws what DNS is asked in steady state, as SVG."""
+    """Draw the questions per second in steady state, as SVG."""
     limit = Policy().config().max_fleet_qps
 
     def fill(axes: Any) -> None:
@@ -81,7 +81,7 @@ def plot_load(stories: Sequence[Story], path: Path) -> None:
 
 
 def plot_lag(stories: Sequence[Story], path: Path) -> None:
-    """Draws how late the list is after one Pod was replaced, as SVG."""
+    """Draw how late the list is after one Pod was replaced, as SVG."""
 
     def fill(axes: Any) -> None:
         for policy, mine in _by_policy(stories):

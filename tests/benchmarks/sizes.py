@@ -1,6 +1,6 @@
-"""Bytes of questions and answers as CoreDNS makes them: spelt out if that fits, else compressed, else asked by TCP.
+"""Bytes of queries and replies as CoreDNS makes them: uncompressed if that fits, else compressed, else over TCP.
 
-Payload only; IP, UDP and TCP put 28 to some 400 bytes around each exchange.
+Payload only: IP, UDP and TCP add 28 to some 400 bytes to each exchange.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_OVER_TCP = (LARGEST_MESSAGE - _ASKED) // _COMPRESSED
 
 
 def answer(pods: int, room: int) -> int:
-    """Bytes of an answer that lists so many addresses; a denial where there are none."""
+    """Return the bytes of an answer with so many addresses; of NXDOMAIN if there are none."""
     if not pods:
         return _ASKED + _SOA
     spelt_out = _ASKED + pods * _SPELT_OUT
@@ -32,14 +32,14 @@ def answer(pods: int, room: int) -> int:
 
 
 def traffic(pods: int, *, needs_tcp: bool) -> tuple[int, int, bool]:
-    """What one question costs.
+    """Return what one question costs.
 
     Args:
         pods: how many Pods are listed.
         needs_tcp: whether the watcher remembers that UDP was too small.
 
     Returns:
-        Messages that the server answers, bytes there and back, and whether TCP is remembered afterwards.
+        Messages that the server answers, bytes of queries and replies, and whether TCP is remembered afterwards.
     """
     over_udp = _ASKED + answer(pods, UDP_PAYLOAD)
     over_tcp = 2 * _LENGTH + _ASKED + answer(pods, LARGEST_MESSAGE)

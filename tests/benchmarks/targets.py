@@ -1,4 +1,4 @@
-"""What peerdisco means to reach, and whether it did: ratios of medians in one run, so that they hold on any machine."""
+"""The targets, and whether they are met: ratios of medians in one run, so that they hold on any machine."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SIZES = (1, 3, 10, 100, 1000, 4000)
 
 
 class Results(NamedTuple):
-    """All that was measured; what did not run is missing.
+    """All measurements; what did not run is missing.
 
     Attributes:
         timings: by contender and number of Pods.
         memory: by contender and number of Pods.
         blocks: seconds for which a call blocked the event loop, by contender and number of Pods.
-        processes: of whole processes; None where that did not run.
+        processes: of whole processes; None if that did not run.
     """
 
     timings: Mapping[tuple[str, int], Timing]
@@ -29,7 +29,7 @@ class Results(NamedTuple):
     processes: Processes | None = None
 
     def ratio(self, one: str, other: str, pods: int) -> Spread | None:
-        """How many times as long one takes as the other; None where one of them did not run."""
+        """Return the time of one, divided by that of the other; None if one of them did not run."""
         if (one, pods) not in self.timings or (other, pods) not in self.timings:
             return None
         above, below = self.timings[one, pods], self.timings[other, pods]
@@ -37,13 +37,13 @@ class Results(NamedTuple):
 
 
 class Target(NamedTuple):
-    """One aim.
+    """One target.
 
     Attributes:
-        what: in words, with the number of Pods.
-        limit: what is aimed at.
-        measured: None where it did not run; an aim is met by medians.
-        unit: of both.
+        what: what is compared, with the number of Pods.
+        limit: the value to reach.
+        measured: the measurement; None if it did not run. The median decides.
+        unit: the unit of both.
         at_least: whether more is better.
     """
 
@@ -64,7 +64,7 @@ class Target(NamedTuple):
 
 
 def targets(results: Results) -> Iterator[Target]:
-    """Every aim, with what was measured."""
+    """Yield every target with its measurement."""
     yield from _against_raw(results)
     yield from _against_itself(results)
     yield from _against_others(results)

@@ -1,4 +1,4 @@
-"""The parts of the benchmarks: what the responder says, how figures are made of measurements. Nothing is timed here."""
+"""The parts of the benchmarks: the replies of the responder, and the figures made from measurements. Nothing is timed."""
 
 import math
 import struct
@@ -21,13 +21,13 @@ from tests.benchmarks.targets import SIZES, Results, Target, targets
 
 
 def question(pods: int, ident: int = 7) -> bytes:
-    """The packet that asks for the Service of so many Pods."""
+    """Return the query for the Service with so many Pods."""
     return struct.pack("!H", ident) + encode(Question(full_name(pods), "A"))[2:]
 
 
 @pytest.mark.parametrize("pods", [1, 3, 10, 73, 100, 1000, 4000])
 def test_replies(pods: int) -> None:
-    """Over UDP a reply keeps to 1232 bytes, and says if that is not all; over TCP it has everyone."""
+    """Over UDP a reply has at most 1232 bytes and says whether it was cut; over TCP it has all Pods."""
     asked = question(pods)
     datagram = dns.message.from_wire(bytes(Replies("udp").to(asked)))
     framed = bytes(Replies("tcp").to(asked))
@@ -51,14 +51,14 @@ def test_replies_carry_the_id_of_the_question_and_are_shuffled() -> None:
 @pytest.mark.parametrize("pods", [3, 100])
 @pytest.mark.parametrize("kind", [raw.Opened, raw.Remembering, raw.Kept])
 def test_raw_sockets_against_the_responder(kind: type[raw.Opened] | type[raw.Kept], pods: int) -> None:
-    """The floor gets the whole list, from a responder in a process of its own, again and again."""
+    """Raw sockets get the whole list from a responder in another process, several times in a row."""
     with serving("responder", 0) as port, kind(("127.0.0.1", int(port)), full_name(pods)) as look:
         for _ in range(3):
             assert len(dns.message.from_wire(look()).answer[0]) == pods
 
 
 def test_own_contenders_bring_the_whole_list() -> None:
-    """Those of peerdisco and dnspython that block find everyone, whether UDP suffices or not."""
+    """The blocking contenders of peerdisco and dnspython find all Pods, over UDP and over TCP."""
     wanted = {names.DISCOVER, names.KEYWORDS, names.IPS, names.PEERS, names.WATCHER, names.DNSPYTHON}
     with serving("responder", 0) as port:
         world = World(("127.0.0.1", int(port)), {}, isolated=False)
@@ -73,19 +73,19 @@ def test_own_contenders_bring_the_whole_list() -> None:
     [([5.0], 99, 5.0), ([3.0, 1.0, 2.0], 50, 2.0), (list(range(1, 101)), 99, 99), (list(range(1, 11)), 10, 1)],
 )
 def test_percentile(values: list[float], percent: float, expected: float) -> None:
-    """It is the smallest value that so many percent do not exceed."""
+    """The percentile is the smallest value that so many percent do not exceed."""
     assert percentile(values, percent) == expected
 
 
 def results(microseconds: float) -> Results:
-    """As if everything took 100 µs, but for discover_peers."""
+    """Return results in which everything takes 100 µs, except discover_peers."""
     timings = {(contender.name, pods): Timing(1e-4, 1e-4, 1e-4, 1e-4) for contender in CONTENDERS for pods in SIZES}
     mine = Timing(microseconds * 1e-6, 5e-5, 1e-4, 1e-4)
     return Results({**timings, **{(names.DISCOVER, pods): mine for pods in SIZES}})
 
 
 def test_ratio() -> None:
-    """It is that of the medians, and that of the 10th percentiles; none where one side did not run."""
+    """A ratio is given for medians and for 10th percentiles, and for nothing if one side did not run."""
     ratio = results(150).ratio(names.DISCOVER, names.RAW, 3)
     assert ratio is not None
     assert [round(each, 6) for each in ratio] == [1.5, 0.5]
@@ -94,26 +94,26 @@ def test_ratio() -> None:
 
 @pytest.mark.parametrize(("microseconds", "expected"), [(119, "met"), (121, "missed")])
 def test_targets(microseconds: float, expected: str) -> None:
-    """An aim is judged by the medians."""
+    """The median decides whether a target is met."""
     found = {target.what: target.verdict for target in targets(results(microseconds))}
     assert found["discover_peers ÷ raw sockets, N=3"] == expected
     assert found["longest event-loop block of a refresh, N=4000"] == "not run"
 
 
 def test_target_of_at_least() -> None:
-    """Where more is better, less is missed."""
+    """If more is better, less than the limit is missed."""
     assert Target("", 4, Spread(4, 0), at_least=True).verdict == "met"
     assert Target("", 4, Spread(3.9, 9), at_least=True).verdict == "missed"
 
 
 def test_every_target_names_contenders_that_exist() -> None:
-    """With every contender run, all but the aims for whole processes and the event loop have a figure."""
+    """With the timings of all contenders, only the targets for whole processes and the event loop lack a figure."""
     missing = [target.what for target in targets(results(100)) if target.measured is None]
     assert len(missing) == 3
 
 
 def test_report() -> None:
-    """It has a row for each contender, and one for each aim."""
+    """The report has a row for each contender and each target."""
     text = report(results(100))
     assert text.count("\n| " + names.DISCOVER + " |") == 3 + 1
     assert "| discover_peers ÷ raw sockets, N=1 | ≤ 1.2 times | 1.00 | 0.50 | met |" in text
@@ -125,7 +125,7 @@ def test_markdown_table() -> None:
 
 
 async def test_longest_block_counts_the_turns_of_the_loop() -> None:
-    """A call that does nothing still has its turns seen."""
+    """The turns of the loop are seen even if a call does nothing."""
 
     async def nothing() -> None:
         return

@@ -1,4 +1,4 @@
-"""The simulation: what it says of sizes is what is really sent, and of load what the policies promise."""
+"""The simulation: its sizes are those of real messages, and its load keeps what the policies promise."""
 
 import math
 import random
@@ -22,7 +22,7 @@ from tests.benchmarks.simulate import report
 @pytest.mark.parametrize(("transport", "room"), [("udp", UDP_PAYLOAD), ("tcp", LARGEST_MESSAGE)])
 @pytest.mark.parametrize("count", [1, 20, 21, 22, 73, 74, 1000, 4092, 4093, 5000])
 def test_sizes_are_those_of_rendered_answers(transport: Transport, room: int, count: int) -> None:
-    """The formula gives what the renderer makes, cut or not."""
+    """The formula gives the size that the renderer makes, cut or not."""
     query = parse(encode(Question(sizes.NAME, "A")))
     assert isinstance(query, Query)
     records = RRset(packed(query.name), A, 30, list(pods(1, count)))
@@ -34,7 +34,7 @@ def test_sizes_are_those_of_rendered_answers(transport: Transport, room: int, co
 
 
 def test_traffic_of_a_list_that_udp_cannot_carry() -> None:
-    """It costs two questions once, and one after that."""
+    """A list that UDP can't carry costs two questions once, and one after that."""
     first, _, remembered = sizes.traffic(1000, needs_tcp=False)
     second, moved, _ = sizes.traffic(1000, needs_tcp=remembered)
     assert (first, second, remembered) == (2, 1, True)
@@ -42,7 +42,7 @@ def test_traffic_of_a_list_that_udp_cannot_carry() -> None:
 
 
 def test_membership_past_64_kib() -> None:
-    """Each answer is a part, each time another one."""
+    """Each answer is a different part of the list."""
     membership = Membership(random.Random(1))
     membership.change(added=pods(1, 10_000))
     first, second = membership.answer(), membership.answer()
@@ -52,7 +52,7 @@ def test_membership_past_64_kib() -> None:
 
 
 def test_rate() -> None:
-    """Questions are counted between two moments, and in the busiest window, and scaled."""
+    """A rate counts the questions between two moments and in the busiest window, and scales them."""
     load = [Load(0.5, 9, 9), Load(1.0, 1, 10), Load(1.2, 2, 10), Load(2.5, 1, 10), Load(3.0, 9, 9)]
     found = rate(load, 1, 3, scale=10, window=1)
     assert found == (20, 30, 150)
@@ -73,13 +73,13 @@ def test_pacing_leaves_a_small_fleet_alone() -> None:
 
 
 def test_jitter_takes_a_fleet_out_of_step() -> None:
-    """Without it, replicas that started together ask together for ever."""
+    """Without jitter, replicas that started together keep asking together."""
     jittered, together = (tell(100, Policy(jittered=jittered), sample=100) for jittered in (True, False))
     assert jittered.steady.busiest < together.steady.busiest
 
 
 def test_every_replica_follows_every_change() -> None:
-    """A small fleet is complete, and a replaced Pod is gone, before the next thing happens."""
+    """A small fleet lists a new Pod and drops the old one before the next change."""
     story = tell(10, Policy(), sample=10)
     assert story.replaced.last <= 2 * 5.0
     assert story.replaced.last <= story.gone.last < math.inf
@@ -87,5 +87,5 @@ def test_every_replica_follows_every_change() -> None:
 
 
 def test_the_same_seed_tells_the_same_story() -> None:
-    """Nothing in it depends on anything but its arguments."""
+    """The simulation depends on its arguments alone."""
     assert tell(30, Policy(), sample=5) == tell(30, Policy(), sample=5)

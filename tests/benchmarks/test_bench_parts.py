@@ -1,4 +1,4 @@
-"""The parts of the benchmarks: the replies of the responder, and the figures made from measurements. Nothing is timed."""
+"""The parts of the benchmarks: the responder's replies, and the figures made from measurements. Nothing is timed."""
 
 import math
 import struct

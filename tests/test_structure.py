@@ -98,9 +98,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_dns.asynchronous": {"_dns.nameserver", "_dns.lookup", "_dns.query", "_dns.sockets", "answers", "errors"},
 }
 IO = {"asyncio", "select", "selectors", "socket", "subprocess", "threading", "time"}
+WITHOUT_IO = {f"_dns.{part}" for part in ("query", "records", "lists", "found", "reply", "lookup", "memory")} | {
+    f"cli._doctor_{part}" for part in ("ask", "headless", "observations", "print", "report", "where", "who")
+}
 # `addresses` uses the one function of `socket` that does no I/O: an address as text, in half of `ipaddress`'s time.
 NO_IO_ALL_THE_SAME = {("_core.addresses", "socket")}
-BYTES = {"_dns.query", "_dns.records", "_dns.lists", "_dns.found", "_dns.reply", "_dns.lookup"}
 FOR_ASYNCIO = {"aio", "_poll_task", "_dns.asynchronous"}
 ABOVE_ALL = {"testing", "cli", "metrics"}
 # Covered by the tests of what they are part of.
@@ -227,7 +229,7 @@ def test_the_worlds_do_not_meet() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in MODULES if name.startswith("_core.") or name in BYTES],
+    [name for name in MODULES if name.startswith("_core.") or name in WITHOUT_IO],
 )
 def test_without_io(name: str) -> None:
     """Decisions are made without sockets, threads, event loops and clocks."""

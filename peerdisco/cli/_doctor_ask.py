@@ -73,7 +73,7 @@ def _edns(sight: ServerSight) -> Iterator[Check]:
             f"{sight.server} answers over UDP, but queries with EDNS get no reply",
             "A firewall on the way drops them; let them pass (RFC 6891).",
         )
-    elif any(probe.refuses_edns for probe in sight.udp):
+    elif sight.is_usable and any(probe.refuses_edns for probe in sight.udp):
         yield warn(
             "no-edns",
             f"{sight.server} refuses queries with EDNS, so its replies over UDP hold 512 bytes, about 29 Pods",
@@ -84,7 +84,7 @@ def _edns(sight: ServerSight) -> Iterator[Check]:
 def _drops_edns(sight: ServerSight) -> bool:
     """Return whether plain queries alone get replies."""
     with_edns = [probe for probe in sight.udp if probe.edns]
-    return sight.reply is not None and not sight.reply.edns and all(probe.lost for probe in with_edns)
+    return sight.is_usable and bool(with_edns) and all(probe.lost for probe in with_edns)
 
 
 def _tcp(sight: ServerSight) -> Check:

@@ -55,13 +55,16 @@ def look_around(
         servers = reading.value(lambda: environment.nameservers(config.resolv_conf)) or ()
     else:  # then a lookup does without the file
         servers, reading.problems = config.servers, {}
-    domain = reading.value(lambda: environment.cluster_domain(config)) or ""
+    domain = ""
+    if names.needs_domain(config.service):
+        domain = reading.value(lambda: environment.cluster_domain(config)) or ""
     search = tuple(entry.lower().strip(".") for entry in resolv_conf.search) if resolv_conf else ()
     service, namespace = "", Fact()
     if names.needs_namespace(config.service):
         value = reading.value(lambda: environment.namespace(config))
         namespace = Fact(value, _namespace_source(config, environ)) if value else Fact()
-    if domain and (namespace.value or not names.needs_namespace(config.service)):
+    has_namespace = namespace.value or not names.needs_namespace(config.service)
+    if has_namespace and (domain or not names.needs_domain(config.service)):
         service = reading.value(lambda: names.absolute(config.service, namespace.value, domain)) or ""
     if names.is_service(service):
         namespace = namespace if namespace.value else Fact(service.split(".")[1], "the Service's name")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from peerdisco._core.addresses import text_of
 from peerdisco._core.conditions import conditions_of
 from peerdisco._core.listing import Endpoint, Listing, address_of
-from peerdisco.answers import Answer, Outcome, Question
+from peerdisco.answers import Answer, Question
 from peerdisco.cli._doctor_headless import DEADLOCK, families, without_list
 from peerdisco.cli._doctor_observations import Observations, Probe, own_question
 from peerdisco.cli._doctor_report import Check, fail, ok, slug_of, warn
@@ -132,7 +132,8 @@ def _why_not(seen: Observations) -> str:
     services = sorted({".".join(name.split(".")[1:3]) for name in known if ".svc." in name})
     if services:
         return f"DNS lists {own} in {_few(services)}, so the Service does not select it, or not yet"
-    if any(isinstance(answer, Answer) and answer.outcome is not Outcome.PENDING for answer in answers):
+    # A server that has no zone for the address refuses, or asks one that it can't reach.
+    if any(isinstance(answer, Answer) or (answer and answer.reason in ("servfail", "refused")) for answer in answers):
         return f"DNS lists {own} in no Service, as while a Pod is not ready"
     return f"no listed address is {own}"
 

@@ -22,7 +22,7 @@ from peerdisco.cli._doctor_report import GROUPS, Category, FailOn, Report
 from peerdisco.cli._doctor_where import where_am_i
 from peerdisco.cli._doctor_who import me, who_is_there
 
-HELP = "say why a Pod has no peers: check DNS, the Service and this Pod, and what to do about each"
+HELP = "check DNS, the Service and this Pod: say why there are no peers, and what to do"
 
 _CHECKS = {"where": where_am_i, "ask": can_i_ask, "headless": is_it_headless, "who": who_is_there, "me": me}
 _PAUSE = 1.0
@@ -34,8 +34,8 @@ groups:
   who       who is there: how many Pods, families, complete or not, TTL, hostnames, ports
   me        is this Pod listed, and if not, why
 
-A line begins with \u2713 (well), ! (a warning) or \u2717 (failed), and problems end in their code,
-which https://github.com/peerdisco/peerdisco/blob/main/docs/how-to/no-peers.md explains.
+A warning begins with "!" and ends in its code, as a failure does; the codes are explained in
+https://github.com/peerdisco/peerdisco/blob/main/docs/how-to/no-peers.md.
 A check-up sends at most 40 questions to DNS, all within --timeout.
 
 exit code: 0 healthy, 1 a check failed, 2 wrong usage

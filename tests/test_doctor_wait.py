@@ -1,0 +1,61 @@
+"""How the doctor waits until all is well, on a clock that the test moves."""
+
+from peerdisco.cli._doctor_report import Category, Report, fail, ok
+from peerdisco.cli.doctor import until_healthy
+from peerdisco.testing import FakeClock
+
+BAD = Report((Category("me", (fail("timeout", "silent", "Wait."),)),))
+GOOD = Report((Category("me", (ok("self-listed", "listed"),)),))
+
+
+class Doctor:
+    """Check-ups that come to given reports, each of which takes half a second."""
+
+    def __init__(self, *reports: Report) -> None:
+        self.clock = FakeClock()
+        self.reports = list(reports)
+        self.told: list[float] = []
+        self.slept: list[float] = []
+
+    def check_up(self) -> Report:
+        """The next report."""
+        self.clock.advance(0.5)
+        return self.reports.pop(0)
+
+    def wait(self, seconds: float) -> Report:
+        """The report that counts."""
+        return until_healthy(
+            self.check_up,
+            seconds,
+            on_failure=lambda _, left: self.told.append(left),
+            clock=self.clock,
+            sleep=self._sleep,
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.advance(seconds)
+
+
+def test_without_waiting() -> None:
+    """Without a wait there is one check-up, whatever it comes to."""
+    doctor = Doctor(BAD, GOOD)
+
+    assert doctor.wait(0) is BAD
+    assert (doctor.told, doctor.slept) == ([], [])
+
+
+def test_until_healthy() -> None:
+    """Check-ups go on, a second apart, until one is healthy; each that is not is told of."""
+    doctor = Doctor(BAD, BAD, GOOD, BAD)
+
+    assert doctor.wait(60) is GOOD
+    assert (doctor.told, doctor.slept) == ([59.5, 58.0], [1.0, 1.0])
+
+
+def test_until_the_time_is_up() -> None:
+    """The last check-up that there is time for counts."""
+    doctor = Doctor(*[BAD] * 9)
+
+    assert doctor.wait(3) is BAD
+    assert len(doctor.reports) == 6

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from peerdisco._core.failures import detached, is_interrupt
 from peerdisco._core.listing import Cost, Listing
-from peerdisco._core.watcher import WatcherState
+from peerdisco._core.watcher import ChangeCursor, WatcherState
 from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.clock import SYSTEM_CLOCK
 
@@ -51,6 +53,8 @@ class PollTask:
         self._listeners = {self.wake}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
+        # The coroutines of subscribers that are under way.
+        self._deliveries: dict[ChangeCursor, asyncio.Future[object]] = {}
         self._under_way: asyncio.Future[BaseException | None] | None = None
 
     def start(self) -> None:
@@ -72,9 +76,11 @@ class PollTask:
         if tasks := self._pending():
             self.check_loop()
             self.watch.stopping = True
-            for task in tasks:
+            # A subscriber may close the watcher: it is not cancelled, and not waited for.
+            deliveries = [each for each in self._deliveries.values() if each is not asyncio.current_task()]
+            for task in (*tasks, *deliveries):
                 task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.wait((*tasks, *deliveries))
         self._end()
 
     def forget(self) -> None:
@@ -196,12 +202,32 @@ class PollTask:
         finally:
             self._end()
 
+    def _deliver(self) -> None:
+        """Call each subscriber for which something changed; a coroutine runs beside the lookups, one at a time."""
+        for cursor, call in self.watch.due_calls(self._deliveries):
+            try:
+                result = call()
+            except BaseException as error:
+                if _ends_task(error):
+                    raise
+                self.watch.on_subscriber_error(error)
+                continue
+            if inspect.isawaitable(result):
+                delivery = self._deliveries[cursor] = asyncio.ensure_future(result)
+                delivery.add_done_callback(partial(self._on_delivered, cursor))
+
+    def _on_delivered(self, cursor: ChangeCursor, delivery: asyncio.Future[object]) -> None:
+        del self._deliveries[cursor]
+        if not delivery.cancelled() and (error := delivery.exception()) is not None:
+            self.watch.on_subscriber_error(error)
+        self.wake.set()  # something may have changed meanwhile
+
     async def _turn(self) -> None:
         """Look up if it is time, tell subscribers, and wait."""
         try:
             if self.watch.due_in() <= 0:
                 await self._poll()
-            self.watch.deliver()
+            self._deliver()
             await self._lookup.clock.await_(self.wake, self.watch.due_in())
             self.wake.clear()
         except GeneratorExit:  # the event loop is gone

@@ -222,12 +222,22 @@ class PollThread:
             self.stop()
             self._lookup.clock.retire(self.wake)
 
+    def _deliver(self) -> None:
+        """Call each subscriber for which something changed."""
+        for _, call in self.watch.due_calls():
+            try:
+                call()
+            except BaseException as error:
+                if is_interrupt(error):
+                    raise
+                self.watch.on_subscriber_error(error)
+
     def _turn(self) -> None:
         """Look up if it is time, tell subscribers, and wait."""
         try:
             if self.watch.due_in() <= 0:
                 self.refresh()
-            self.watch.deliver()
+            self._deliver()
             self._lookup.clock.wait(self.wake, self.watch.due_in())
             self.wake.clear()
         except BaseException as error:

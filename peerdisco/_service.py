@@ -107,11 +107,22 @@ class ServiceLookup:
         self.discovery = kind(config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))
         self.service = self.discovery.service
         self.clock: Clock = clock_of(chosen)
+        self._run: LookupRun | None = None
         self._packed = PackedPeers(PENDING.endpoints, config.port_number, PENDING.targets)
 
     def begin(self, limits: Limits = UNLIMITED) -> LookupRun:
         """Begin a lookup: its time runs from now."""
-        return LookupRun(self, limits)
+        self._run = LookupRun(self, limits)
+        return self._run
+
+    def progress(self) -> str:
+        """Return what the last lookup that was begun has asked, and what failed so far, in words."""
+        run = self._run
+        if run is None:
+            return "it has not begun"
+        attempts = self.resolver.attempts if isinstance(self.resolver, DnsResolver) else ()
+        failed = "; ".join(dict.fromkeys(map(str, attempts)))
+        return f"asking for {run.asking}, for up to {self.config.timeout:g} s; so far: {failed or 'no reply'}"
 
     def peers(self, listing: Listing) -> PeerSet:
         """Return what a one-shot lookup came to."""
@@ -146,6 +157,7 @@ class LookupRun:
 
     Attributes:
         opening: the question that the lookup begins with.
+        asking: the question that was asked last.
         questions: how many have been asked so far, every attempt of one that failed included.
     """
 
@@ -154,6 +166,7 @@ class LookupRun:
         self._limits = limits
         self._begun_at = lookup.clock()
         self.opening = lookup.discovery.opening
+        self.asking = self.opening.question
         self.questions = 0
 
     @property
@@ -195,6 +208,7 @@ class LookupRun:
         if left <= 0:
             raise LookupFailed(timed.question, "timeout")
         self.questions += 1
+        self.asking = timed.question
         if timed.retry or not self._lookup.retries:
             return ask(timed.question, left * timed.share)
         return ask(timed.question, left * timed.share, retry=False)

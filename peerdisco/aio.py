@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from peerdisco._core.listing import Listing
-from peerdisco._core.waiting import check_wait, waits
+from peerdisco._core.waiting import checked_wait, waits
 from peerdisco._core.watcher import Callback, ChangeCursor
 from peerdisco._dns.asynchronous import drive
 from peerdisco._options import showing
@@ -25,7 +25,7 @@ from peerdisco.resolvers import AsyncResolver
 async def adiscover_peers(
     service: str | DiscoveryConfig, *, resolver: AsyncResolver | None = None, **options: Unpack[LookupOptions]
 ) -> PeerSet:
-    """Looks a headless Service up, once and now, without blocking the event loop.
+    """Look up a headless Service once, without blocking the event loop.
 
     The twin of `peerdisco.discover_peers`: same arguments, same result, same errors.
     """
@@ -49,7 +49,7 @@ class AsyncPeerWatcher:
         async for change in watcher.changes(): ...
     ```
 
-    It belongs to the event loop in which it is started, and stops when nobody holds it any more.
+    Belongs to the event loop in which it is started; stops when it is garbage-collected.
 
     Args:
         service: `svc`, `svc.ns`, `svc.ns.svc`, a full name with or without the final dot, or a `DiscoveryConfig`.
@@ -57,7 +57,7 @@ class AsyncPeerWatcher:
         options: as in `DiscoveryConfig`.
 
     Raises:
-        ConfigError: an option can't be right, or the environment do not say enough.
+        ConfigError: An option is invalid or the namespace can't be determined.
     """
 
     @showing(Options)
@@ -70,9 +70,12 @@ class AsyncPeerWatcher:
         self._watch = self._runner.watch
         weakref.finalize(self, self._runner.forget).atexit = False
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._watch.lookup.service}, {self._watch.condition}: {self.peers!r}>"
+
     @property
     def peers(self) -> PeerSet:
-        """Everyone but oneself, as last known: an immutable snapshot, never a lookup, never a wait.
+        """Every other Pod, as last known: an immutable snapshot, never a lookup, never a wait.
 
         Before the first lookup has ended, and before `start`, it is empty and its outcome is `PENDING`.
         """
@@ -84,10 +87,10 @@ class AsyncPeerWatcher:
         return self._watch.status()
 
     def start(self) -> Self:
-        """Starts the task; a second call changes nothing.
+        """Start the task; a second call changes nothing.
 
         Raises:
-            RuntimeError: the watcher is closed, no event loop runs, or it runs in another one.
+            RuntimeError: The watcher is closed, no event loop runs, or it runs in another one.
         """
         self._watch.check_open()
         if self._watch.running:
@@ -97,20 +100,20 @@ class AsyncPeerWatcher:
         return self
 
     async def aclose(self) -> None:
-        """Stops, even in the middle of a lookup; a second call changes nothing.
+        """Stop, even in the middle of a lookup; a second call changes nothing.
 
         Raises:
-            RuntimeError: it runs in another event loop.
+            RuntimeError: It runs in another event loop.
         """
         await self._runner.stop()
 
     async def refresh(self) -> PeerSet:
-        """Looks up now, whatever the schedule says, and returns the list.
+        """Look up now, whatever the schedule says, and return the list.
 
         Raises:
-            LookupFailed: DNS could not say; the list stays.
-            NotHeadlessError: the Service has a ClusterIP; the list stays.
-            RuntimeError: the watcher is closed, or runs in another event loop.
+            LookupFailed: DNS gave no answer; the list stays.
+            NotHeadlessError: The Service has a ClusterIP; the list stays.
+            RuntimeError: The watcher is closed, or runs in another event loop.
         """
         self._watch.check_open()
         self._runner.check_loop()
@@ -126,49 +129,65 @@ class AsyncPeerWatcher:
                 del error  # it holds this frame
         return self.peers
 
-    async def wait_for(self, count: int = 1, *, timeout: float | None = None, stable_for: float = 0) -> PeerSet:  # noqa: ASYNC109 - as in PeerWatcher
-        """Waits until DNS lists so many peers, oneself not counted.
+    async def wait_for(
+        self,
+        count: int | None = None,
+        *,
+        replicas: int | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in PeerWatcher
+        stable_for: float = 0,
+    ) -> PeerSet:
+        """Wait until DNS lists enough peers, or enough replicas.
+
+        Without `count` and `replicas` it waits for one peer.
 
         Args:
-            count: how many at least; 0 waits for the first answer alone.
-            timeout: seconds; None waits as long as it takes.
+            count: how many peers at least, this Pod not counted; 0 waits for the first answer alone.
+            replicas: how many members at least, this Pod listed among them. In a readiness probe of the same Service
+                this never ends, unless the Service has `publishNotReadyAddresses: true`: DNS lists a Pod once it is
+                ready. In an init container of the same Pod it never ends either.
+            timeout: seconds; None waits for as long as it takes.
             stable_for: seconds that the list must have been the same.
 
+        Returns:
+            The list that was waited for.
+
         Raises:
-            PeersNotReady: they are not there in time, or the watcher was closed; the message says the likeliest cause.
-            ConfigError: an argument can't be right.
-            RuntimeError: the watcher does not run, or runs in another event loop.
+            PeersNotReady: The time is up, or the watcher was closed; the message names the likeliest cause.
+            ConfigError: An argument is invalid.
+            RuntimeError: The watcher does not run, or runs in another event loop.
         """
-        check_wait(count, timeout, stable_for)
+        wanted = checked_wait(self._watch.lookup.config, count, replicas, timeout, stable_for)
         self._watch.check_running()
         self._runner.check_loop()
         with self._runner.listening() as pause:
-            steps = waits(self._watch, count, timeout, stable_for)
+            steps = waits(self._watch, wanted)
             self._runner.wake.set()
             return await drive(steps, pause, ())
 
     def changes(self) -> AsyncIterator[Change]:
-        """Everything that happens to the list: first everyone who is listed already, then each change, until closed.
+        """Yield each change: the first adds every peer that is listed already; the stream ends with `aclose`.
 
-        Who takes their time gets what happened meanwhile as one change.
+        If you fall behind, pending changes are merged into one.
 
         Raises:
-            RuntimeError: the watcher does not run, or runs in another event loop.
+            RuntimeError: The watcher does not run, or runs in another event loop.
         """
         self._watch.check_running()
         self._runner.check_loop()
         return self._changes()
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
-        """Has `callback` called with each Change, first with everyone who is listed already, in the event loop.
+        """Call `callback` with each Change, in the event loop; the first adds every peer that is listed already.
 
-        An error that it raises is logged. The watcher holds the callback and so, if it is a bound method, its object.
+        A coroutine function is awaited beside the lookups, one call at a time; changes that come meanwhile are merged
+        into one. An exception is logged. The watcher holds the callback and so, if it is a bound method, its object.
 
         Returns:
-            A call that ends it.
+            A call that unsubscribes.
 
         Raises:
-            RuntimeError: the watcher is closed, or runs in another event loop.
+            RuntimeError: The watcher is closed, or runs in another event loop.
         """
         self._runner.check_loop()
         unsubscribe = self._watch.subscribe(callback)

@@ -32,7 +32,13 @@ _CURES: dict[Reason, str] = {
 
 
 class PeerDiscoError(Exception):
-    """The base of every error that peerdisco raises."""
+    """The base of every error that peerdisco raises.
+
+    Attributes:
+        code: a slug that stays the same from one release to the next; logs, metrics and documentation use it as well.
+    """
+
+    code: str = "error"
 
 
 class ConfigError(PeerDiscoError, ValueError):
@@ -43,6 +49,8 @@ class ConfigError(PeerDiscoError, ValueError):
         value: what it was set to.
         problem: what is wrong with it.
     """
+
+    code = "config"
 
     def __init__(self, key: str, value: object, problem: str) -> None:
         # A variable's name may be anything that its value may be, and this line goes to logs and terminals.
@@ -92,6 +100,7 @@ class LookupFailed(PeerDiscoError):
         self.reason: Reason = reason
         self.attempts = attempts
         self.advice = advice or _CURES[reason]
+        self.code = reason.replace("_", "-")
         super().__init__(f"no answer to {self.question}: {self._story()}. {self.advice}")
 
     def with_advice(self, advice: str) -> LookupFailed:
@@ -119,6 +128,8 @@ class NotHeadlessError(PeerDiscoError):
         address: its ClusterIP; None where DNS did not say.
     """
 
+    code = "not-headless"
+
     def __init__(self, service: str, address: str | None) -> None:
         super().__init__(
             f"{service} is not headless: DNS answers with {address or 'one address'}, the Service's own ClusterIP, "
@@ -133,7 +144,18 @@ class NotHeadlessError(PeerDiscoError):
 
 
 class PeersNotReady(PeerDiscoError, TimeoutError):
-    """`wait_for` ended before enough peers were listed; the message says what was seen, and the likeliest cause."""
+    """`wait_for` ended before enough peers were listed; the message says what was seen, and the likeliest cause.
+
+    The code is that of the likeliest cause, such as `self-not-listed` or `no-ready-pods-or-typo`; else
+    `peers-not-ready`.
+    """
+
+    def __init__(self, message: str, code: str = "peers-not-ready") -> None:
+        super().__init__(message)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type[PeersNotReady], tuple[str, str]]:
+        return type(self), (str(self), self.code)
 
 
 def _cut(text: str) -> str:

@@ -275,6 +275,10 @@ class PeerSet(Sequence[Peer]):
             "peers": [peer.to_dict() for peer in self],
         }
 
+    @property
+    def _member_count(self) -> int:
+        return len(self) + len(self._said.own)
+
     def _is_unchanged(self, other: PeerSet) -> bool:
         """Return True if list, outcome and staleness are the same as the other's."""
         return (

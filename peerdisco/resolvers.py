@@ -127,6 +127,7 @@ class DnsResolver:
         memory = _memory if clock is time.monotonic else ServerMemory()
         self._state = ResolverState(clock, rng, _new_id, _follows, memory, {})
         self._pool = SocketPool(MOST_IDLE if keep_connections else 0)
+        self._latest: Lookup | None = None
         if self._given is None:
             self._read_nameservers()
 
@@ -151,15 +152,20 @@ class DnsResolver:
         Raises:
             LookupFailed: No server answered.
         """
-        run = Lookup(question, self._servers(question), timeout, self._state, retry=retry)
+        run = self._latest = Lookup(question, self._servers(question), timeout, self._state, retry=retry)
         return blocking.lookup(run, self._pool)
 
     async def alookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
         """Answer one question, as `lookup` does, without blocking the event loop."""
         from peerdisco._dns import asynchronous
 
-        run = Lookup(question, self._servers(question), timeout, self._state, retry=retry)
+        run = self._latest = Lookup(question, self._servers(question), timeout, self._state, retry=retry)
         return await asynchronous.lookup(run, self._pool)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """What failed so far in the lookup that was begun last: for messages about a lookup that takes long."""
+        return self._latest.attempts if self._latest else ()
 
     def close(self) -> None:
         """Close its connections. A lookup under way in another thread ends at once with RuntimeError."""

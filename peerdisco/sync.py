@@ -8,41 +8,41 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, Unpack
 
+from peerdisco._core.callables import is_coroutine_function
 from peerdisco._core.listing import Listing
-from peerdisco._core.waiting import check_wait, waits
+from peerdisco._core.waiting import checked_wait, waits
 from peerdisco._core.watcher import Callback, ChangeCursor
 from peerdisco._dns.blocking import drive
 from peerdisco._options import showing
 from peerdisco._poll_thread import PollThread
 from peerdisco._service import LookupRun, ServiceLookup, one_shot
 from peerdisco.config import DiscoveryConfig, LookupOptions, Options
-from peerdisco.errors import LookupFailed
+from peerdisco.errors import ConfigError, LookupFailed
 from peerdisco.peers import Change, PeerSet, Status
 from peerdisco.resolvers import Resolver
-
-_JOIN = 0.09
 
 
 @showing(LookupOptions)
 def discover_peers(
     service: str | DiscoveryConfig, *, resolver: Resolver | None = None, **options: Unpack[LookupOptions]
 ) -> PeerSet:
-    """Looks a headless Service up, once and now: every Pod behind it but this one.
+    """Look up a headless Service once and return every other Pod behind it.
 
     See https://kubernetes.io/docs/concepts/services-networking/service/#headless-services.
 
     Args:
         service: `svc`, `svc.ns`, `svc.ns.svc`, a full name with or without the final dot, or a `DiscoveryConfig`.
         resolver: answers instead of DNS.
-        options: as in `DiscoveryConfig`; they go over what a config given as `service` says.
+        options: as in `DiscoveryConfig`; an option that is given overrides that of a config.
 
     Returns:
-        The peers, sorted by address; empty, and its `outcome` says why, where nobody is ready or the name is a typo.
+        The peers, sorted by address. If no other Pod is ready, or the name has a typo, the list is empty, and its
+        `outcome` says why.
 
     Raises:
-        ConfigError: an option can't be right, or the environment do not say enough; nothing was sent.
-        LookupFailed: DNS could not say within `timeout` seconds.
-        NotHeadlessError: the Service has a ClusterIP.
+        ConfigError: An option is invalid or the namespace can't be determined. No query was sent.
+        LookupFailed: DNS gave no answer within `timeout` seconds.
+        NotHeadlessError: The Service has a ClusterIP.
     """
     lookup = one_shot(service, resolver, options, "lookup")
     return lookup.peers(run_lookup(lookup.begin()))
@@ -64,7 +64,7 @@ class PeerWatcher:
         for peer in watcher.peers: ...
     ```
 
-    It works on in the child of a fork, and stops when nobody holds it any more.
+    Keeps running in a forked child; stops when it is garbage-collected.
 
     Args:
         service: `svc`, `svc.ns`, `svc.ns.svc`, a full name with or without the final dot, or a `DiscoveryConfig`.
@@ -72,7 +72,7 @@ class PeerWatcher:
         options: as in `DiscoveryConfig`.
 
     Raises:
-        ConfigError: an option can't be right, or the environment do not say enough.
+        ConfigError: An option is invalid or the namespace can't be determined.
     """
 
     @showing(Options)
@@ -85,9 +85,12 @@ class PeerWatcher:
         self._watch = self._runner.watch
         self._stop = weakref.finalize(self, self._runner.stop)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._watch.lookup.service}, {self._watch.condition}: {self.peers!r}>"
+
     @property
     def peers(self) -> PeerSet:
-        """Everyone but oneself, as last known: an immutable snapshot, never a lookup, never a wait.
+        """Every other Pod, as last known: an immutable snapshot, never a lookup, never a wait.
 
         Before the first lookup has ended, and before `start`, it is empty and its outcome is `PENDING`.
         """
@@ -99,17 +102,17 @@ class PeerWatcher:
         return self._watch.status()
 
     def start(self) -> Self:
-        """Starts the thread; a second call changes nothing.
+        """Start the thread; a second call changes nothing.
 
         Raises:
-            RuntimeError: the watcher is closed.
+            RuntimeError: The watcher is closed.
         """
         self._watch.check_open()
         self._runner.start_once()
         return self
 
     def close(self) -> None:
-        """Stops, within 100 ms even in the middle of a lookup; a second call changes nothing.
+        """Stop, within 100 ms even in the middle of a lookup; a second call changes nothing.
 
         Only a lookup by a resolver that was given can last longer; the thread ends with it.
         """
@@ -117,12 +120,12 @@ class PeerWatcher:
         self._runner.join()
 
     def refresh(self) -> PeerSet:
-        """Looks up now, whatever the schedule says, and returns the list.
+        """Look up now, whatever the schedule says, and return the list.
 
         Raises:
-            LookupFailed: DNS could not say; the list stays.
-            NotHeadlessError: the Service has a ClusterIP; the list stays.
-            RuntimeError: the watcher is closed.
+            LookupFailed: DNS gave no answer; the list stays.
+            NotHeadlessError: The Service has a ClusterIP; the list stays.
+            RuntimeError: The watcher is closed.
         """
         self._watch.check_open()
         try:
@@ -137,48 +140,65 @@ class PeerWatcher:
                 del error  # it holds this frame
         return self.peers
 
-    def wait_for(self, count: int = 1, *, timeout: float | None = None, stable_for: float = 0) -> PeerSet:
-        """Blocks until DNS lists so many peers, oneself not counted.
+    def wait_for(
+        self,
+        count: int | None = None,
+        *,
+        replicas: int | None = None,
+        timeout: float | None = None,
+        stable_for: float = 0,
+    ) -> PeerSet:
+        """Block until DNS lists enough peers, or enough replicas.
+
+        Without `count` and `replicas` it waits for one peer.
 
         Args:
-            count: how many at least; 0 waits for the first answer alone.
-            timeout: seconds; None waits as long as it takes.
+            count: how many peers at least, this Pod not counted; 0 waits for the first answer alone.
+            replicas: how many members at least, this Pod listed among them. In a readiness probe of the same Service
+                this never ends, unless the Service has `publishNotReadyAddresses: true`: DNS lists a Pod once it is
+                ready. In an init container of the same Pod it never ends either.
+            timeout: seconds; None waits for as long as it takes.
             stable_for: seconds that the list must have been the same.
 
+        Returns:
+            The list that was waited for.
+
         Raises:
-            PeersNotReady: they are not there in time, or the watcher was closed; the message says the likeliest cause.
-            ConfigError: an argument can't be right.
-            RuntimeError: the watcher does not run, or this is its own thread.
+            PeersNotReady: The time is up, or the watcher was closed; the message names the likeliest cause.
+            ConfigError: An argument is invalid.
+            RuntimeError: The watcher does not run, or this is its own thread.
         """
-        check_wait(count, timeout, stable_for)
+        wanted = checked_wait(self._watch.lookup.config, count, replicas, timeout, stable_for)
         self._runner.check_may_wait()
         with self._runner.listening() as pause:
-            steps = waits(self._watch, count, timeout, stable_for)
+            steps = waits(self._watch, wanted)
             self._runner.wake.set()
             return drive(steps, pause, ())
 
     def changes(self) -> Iterator[Change]:
-        """Everything that happens to the list: first everyone who is listed already, then each change, until `close`.
+        """Yield each change: the first adds every peer that is listed already; the stream ends with `close`.
 
-        Who takes their time gets what happened meanwhile as one change.
+        If you fall behind, pending changes are merged into one.
 
         Raises:
-            RuntimeError: the watcher does not run.
+            RuntimeError: The watcher does not run.
         """
         self._runner.check_may_wait()
         return self._changes()
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
-        """Has `callback` called with each Change, first with everyone who is listed already, in the watcher's thread.
+        """Call `callback` with each Change, in the watcher's thread; the first adds every peer that is listed already.
 
-        An error that it raises is logged.
+        An exception that it raises is logged.
 
         Returns:
-            A call that ends it.
+            A call that unsubscribes.
 
         Raises:
-            RuntimeError: the watcher is closed.
+            RuntimeError: The watcher is closed.
         """
+        if is_coroutine_function(callback):
+            raise ConfigError("callback", callback, "is a coroutine function, which only AsyncPeerWatcher awaits")
         unsubscribe = self._watch.subscribe(callback)
         self._runner.wake.set()
         return unsubscribe

@@ -1,12 +1,14 @@
 """How a watcher tells of changes: as a stream that can be slow, and to callbacks that can raise."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
-from peerdisco import Change, PeerWatcher
+from peerdisco import AsyncPeerWatcher, Change, ConfigError, PeerWatcher
 from peerdisco.testing import FakeClock, FakeResolver
 from tests.support.watchers import FIRST, OWN, SECOND, THIRD, MakeWorld, clock, fake, watch
 
@@ -170,3 +172,102 @@ def test_subscribers_see_what_the_watcher_lists(watch: MakeWorld, fake: FakeReso
     world.subscribe(lambda change: same.append(change.peers is world.watcher.peers))
     world.pass_time(clock)
     assert same == [True]
+
+
+def test_a_callback_that_can_not_be_called(watch: MakeWorld, fake: FakeResolver) -> None:
+    """What can't be called is refused at once."""
+    world = watch(resolver=fake)
+    with pytest.raises(ConfigError, match="callback=7: can't be called"):
+        world.subscribe(7)  # type: ignore[arg-type] # as a user might
+
+
+def test_a_thread_awaits_nothing() -> None:
+    """A coroutine function is refused by the watcher that could not await it."""
+
+    async def callback(change: Change) -> None:
+        raise AssertionError
+
+    watcher = PeerWatcher("svc", resolver=FakeResolver({"svc": [OWN]}, own=OWN))
+    for each in (callback, partial(callback)):
+        with pytest.raises(ConfigError, match="only AsyncPeerWatcher awaits"):
+            watcher.subscribe(each)
+
+
+async def test_coroutines_are_awaited_in_order() -> None:
+    """One call at a time: what changes meanwhile comes in the next call, as one change; lookups go on."""
+    clock = FakeClock()
+    fake = FakeResolver({"svc": [OWN, FIRST]}, own=OWN, clock=clock)
+    told: list[list[str]] = []
+    started, go_on = asyncio.Queue[None](), asyncio.Queue[None]()
+
+    async def callback(change: Change) -> None:
+        told.append([str(peer) for peer in change.added])
+        started.put_nowait(None)
+        await go_on.get()
+
+    async with AsyncPeerWatcher("svc", resolver=fake) as watcher:
+        watcher.subscribe(callback)
+        await started.get()
+        for pods in ([OWN, FIRST, SECOND], [OWN, FIRST, SECOND, THIRD]):
+            fake["svc"] = pods
+            await watcher.refresh()
+        assert len(watcher.peers) == 3
+        assert told == [[FIRST]]
+        go_on.put_nowait(None)
+        await started.get()
+        assert told == [[FIRST], [SECOND, THIRD]]
+
+
+async def test_a_coroutine_that_raises(caplog: pytest.LogCaptureFixture) -> None:
+    """Its exception is logged, and the next change comes all the same, also to a callback beside it."""
+    fake = FakeResolver({"svc": [OWN, FIRST]}, own=OWN, clock=FakeClock())
+    heard, beside = asyncio.Queue[Change](), asyncio.Queue[Change]()
+
+    async def callback(change: Change) -> None:
+        heard.put_nowait(change)
+        raise ZeroDivisionError
+
+    async with AsyncPeerWatcher("svc", resolver=fake) as watcher:
+        watcher.subscribe(callback)
+        watcher.subscribe(beside.put_nowait)
+        await heard.get()
+        await beside.get()
+        fake["svc"] = [OWN, FIRST, SECOND]
+        await watcher.refresh()
+        assert [str(peer) for peer in (await heard.get()).added] == [SECOND]
+        await beside.get()
+
+    assert "a subscriber raised" in caplog.text
+
+
+async def test_a_coroutine_that_closes_the_watcher() -> None:
+    """A subscriber may close the watcher that calls it, and goes on after that."""
+    closed = asyncio.Event()
+
+    async def callback(_: Change) -> None:
+        await watcher.aclose()
+        closed.set()
+
+    watcher = AsyncPeerWatcher("svc", resolver=FakeResolver({"svc": [OWN, FIRST]}, own=OWN, clock=FakeClock()))
+    watcher.start()
+    watcher.subscribe(callback)
+    async with asyncio.timeout(5):
+        await closed.wait()
+
+
+async def test_closing_ends_a_coroutine() -> None:
+    """A subscriber that is under way is cancelled when the watcher closes."""
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def callback(_: Change) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with AsyncPeerWatcher("svc", resolver=FakeResolver({"svc": [OWN, FIRST]}, own=OWN)) as watcher:
+        watcher.subscribe(callback)
+        await started.wait()
+
+    assert ended.is_set()

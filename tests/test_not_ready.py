@@ -2,8 +2,9 @@
 
 import pytest
 
-from peerdisco import PeersNotReady
-from peerdisco._core.waiting import waits
+from peerdisco import PeersNotReady, PeerWatcher
+from peerdisco._core.waiting import Wanted, waits
+from peerdisco.testing import LocalCluster
 from tests.support.both import ips
 from tests.support.watches import FIRST, NAME, OWN, SECOND, Story
 
@@ -88,13 +89,13 @@ def test_why_the_list_keeps_changing() -> None:
 
 def test_why_no_answer_yet() -> None:
     """A first lookup that is still under way is said to be."""
-    assert Story(OWN).give_up(1).endswith("the first lookup has not ended")
+    assert Story(OWN).give_up(1).endswith("the first lookup has not ended; it has not begun")
 
 
 def test_why_closed() -> None:
     """Who waits on a watcher that is closed is told so, and no time is named."""
     story = Story(OWN)
-    steps = waits(story.watch, 1, None, 0)
+    steps = waits(story.watch, Wanted(1, None, None, 0))
     assert next(steps) is None
     story.watch.stopping = True
     with pytest.raises(PeersNotReady, match=r"0 of 1 peers of \S+ when the watcher was closed: "):
@@ -104,7 +105,7 @@ def test_why_closed() -> None:
 def test_waits_until_stable() -> None:
     """Enough peers are waited for, and then for what is left of `stable_for`, counted from the last change."""
     story = Story(OWN)
-    steps = waits(story.watch, 1, None, 10)
+    steps = waits(story.watch, Wanted(1, None, None, 10))
     assert next(steps) is None
     story.poll()
     story.fake["svc"] = ips(3)
@@ -124,8 +125,53 @@ def test_waits_until_stable() -> None:
 def test_waits_for_the_first_answer() -> None:
     """Zero peers are there once DNS has said anything at all."""
     story = Story()
-    steps = waits(story.watch, 0, None, 0)
+    steps = waits(story.watch, Wanted(0, None, None, 0))
     next(steps)
     story.poll()
     with pytest.raises(StopIteration):
         next(steps)
+
+
+def test_what_a_first_lookup_is_trying() -> None:
+    """A first lookup that takes long says what it asks, for how long, and what failed so far."""
+    with LocalCluster() as cluster:
+        cluster.headless("svc", ["10.0.0.1", "10.0.0.2"])
+        cluster.fail("servfail")
+        with PeerWatcher("svc", timeout=60, own_ips="10.9.9.9", **cluster.options) as watcher:
+            cluster.wait_for_questions(2)
+            with pytest.raises(PeersNotReady) as raised:
+                watcher.wait_for(1, timeout=0)
+
+    message = str(raised.value)
+    for part in ("svc.default.svc.cluster.local. A", "up to 60 s", f"{cluster.nameserver} over UDP answered SERVFAIL"):
+        assert part in message
+    assert raised.value.code == "pending"
+
+
+@pytest.mark.parametrize(
+    ("pods", "own", "code", "message"),
+    [
+        (["10.0.0.2", "10.0.0.3", "10.0.0.4"], False, "self-not-listed", "3 of 3 replicas of"),
+        ([], True, "peers-not-ready", "1 of 3 replicas of"),
+        ([], False, "no-ready-pods-or-typo", "0 of 3 replicas of"),
+    ],
+)
+def test_why_not_so_many_replicas(pods: list[str], own: bool, code: str, message: str) -> None:
+    """Replicas are members, and this Pod must be listed among them: the error says which of both is missing."""
+    story = Story(*([OWN] if own else []), *pods)
+    story.poll()
+    steps = waits(story.watch, Wanted(None, 3, 5, 0))
+    next(steps)
+    story.clock.advance(5)
+    with pytest.raises(PeersNotReady, match=message) as raised:
+        next(steps)
+
+    assert raised.value.code == code
+
+
+def test_enough_replicas() -> None:
+    """So many members, this Pod among them, are enough."""
+    story = Story(OWN, "10.0.0.2", "10.0.0.3")
+    story.poll()
+    with pytest.raises(StopIteration):
+        next(waits(story.watch, Wanted(None, 3, 5, 0)))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from peerdisco import ConfigError, Outcome
-from peerdisco._core.waiting import check_wait
+from peerdisco import ConfigError, DiscoveryConfig, Outcome
+from peerdisco._core.waiting import checked_wait
 from tests.support.watches import FIRST, NAME, OWN, Story
 
 
@@ -110,14 +110,15 @@ def test_nothing_is_planned_before_the_start() -> None:
     assert story.watch.status().next_refresh is None
 
 
+CONFIG = DiscoveryConfig("svc")
 NAN, INF = float("nan"), float("inf")
 
 
-@pytest.mark.parametrize("count", [-1, 1.0, NAN, "2", None, True, [2]])
+@pytest.mark.parametrize("count", [-1, 1.0, NAN, "2", True, [2]])
 def test_bad_counts(count: object) -> None:
     """A count that is no whole number from 0 is refused by name."""
     with pytest.raises(ConfigError, match=r"^count="):
-        check_wait(count, None, 0)
+        checked_wait(CONFIG, count, None, None, 0)
 
 
 @pytest.mark.parametrize("seconds", [-1, -1e-9, NAN, INF, "5", b"5", True, [5], 1e300])
@@ -125,11 +126,31 @@ def test_bad_counts(count: object) -> None:
 def test_bad_seconds(key: str, seconds: object) -> None:
     """Seconds that no clock can wait for are refused by name."""
     with pytest.raises(ConfigError, match=f"^{key}="):
-        check_wait(1, **({"timeout": None, "stable_for": 0} | {key: seconds}))
+        checked_wait(CONFIG, 1, None, *({"timeout": None, "stable_for": 0} | {key: seconds}).values())
+
+
+@pytest.mark.parametrize("replicas", [0, -1, 1.0, NAN, "2", True, [2]])
+def test_bad_replicas(replicas: object) -> None:
+    """Replicas are a whole number from 1, since this Pod is one of them."""
+    with pytest.raises(ConfigError, match=r"^replicas=.*1 or more"):
+        checked_wait(CONFIG, None, replicas, None, 0)
+
+
+def test_replicas_that_contradict() -> None:
+    """Peers and replicas are not waited for at once, nor replicas where no listed address is this Pod's."""
+    with pytest.raises(ConfigError, match=r"^replicas=3: contradicts `count`"):
+        checked_wait(CONFIG, 2, 3, None, 0)
+    with pytest.raises(ConfigError, match=r"^replicas=3: contradicts own_ips"):
+        checked_wait(DiscoveryConfig("svc", own_ips=()), None, 3, None, 0)
+
+
+def test_one_peer_is_the_default() -> None:
+    """Without count and replicas, one peer is waited for."""
+    assert checked_wait(CONFIG, None, None, None, 0).count == 1
 
 
 def test_only_a_timeout_may_be_none() -> None:
     """No time-out is one; no `stable_for` is 0."""
-    check_wait(0, None, 0.0)
+    checked_wait(CONFIG, 0, None, None, 0.0)
     with pytest.raises(ConfigError, match=r"^stable_for=None"):
-        check_wait(1, None, None)
+        checked_wait(CONFIG, 1, None, None, None)

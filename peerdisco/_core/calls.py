@@ -6,13 +6,12 @@ else belongs to the caller. What is put after `close` is dropped.
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from peerdisco._core.callables import is_coroutine_function
 from peerdisco.answers import Outcome
 from peerdisco.errors import ConfigError, PeersNotReady
 from peerdisco.peers import Peer, PeerSet
@@ -174,19 +173,12 @@ def check_call(call: object, *, awaited: bool) -> None:
     """
     if not callable(call):
         raise ConfigError("call", call, "must be callable with a Peer as its one argument")
-    if _is_async(call) is awaited:
+    if is_coroutine_function(call) is awaited:
         return
     if awaited:
         problem = "is not a coroutine function; write one with `async def`, or use `broadcast` for plain functions"
         raise ConfigError("call", call, problem)
     raise ConfigError("call", call, "is a coroutine function; use `await abroadcast(...)` for those")
-
-
-def _is_async(call: object) -> bool:
-    while isinstance(call, partial):
-        call = call.func
-    of_its_class = getattr(type(call), "__call__", None)  # noqa: B004 - what it is matters, not whether it is there
-    return any(map(inspect.iscoroutinefunction, (call, of_its_class)))
 
 
 def _unique(peers: Iterable[Peer]) -> tuple[Peer, ...]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from peerdisco._core.conditions import EMPTY
 from peerdisco._core.listing import Endpoints, Listing
-from peerdisco.errors import LookupFailed, NotHeadlessError
+from peerdisco.errors import PeerDiscoError
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the duration histogram, in seconds: from a server on the same node to a lookup full of retries."""
@@ -22,9 +22,7 @@ BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 
 def code_of(error: BaseException) -> str:
     """Return the code of what made a lookup fail."""
-    if isinstance(error, NotHeadlessError):
-        return "not-headless"
-    return error.reason.replace("_", "-") if isinstance(error, LookupFailed) else "resolver-error"
+    return error.code if isinstance(error, PeerDiscoError) else "resolver-error"
 
 
 class Counters:

@@ -11,7 +11,8 @@ Laws of this module:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from functools import partial
 from logging import DEBUG
 
 from peerdisco._core.conditions import EMPTY, ConditionLog, conditions_of, log
@@ -20,7 +21,7 @@ from peerdisco._core.failures import detached, is_interrupt
 from peerdisco._core.listing import Cost, Listing
 from peerdisco._core.roster import Roster
 from peerdisco._service import ServiceLookup
-from peerdisco.errors import NotHeadlessError, PeerDiscoError
+from peerdisco.errors import ConfigError, NotHeadlessError, PeerDiscoError
 from peerdisco.peers import Change, PackedPeers, PeerSet, Status
 
 Callback = Callable[[Change], object]
@@ -130,6 +131,15 @@ class WatcherState:
         return True
 
     @property
+    def condition(self) -> str:
+        """In a word, whether it runs, and whether its lookups fail."""
+        if self.stopping:
+            return "closed"
+        if not self.running:
+            return "not started"
+        return "failing" if self.roster.failures else "running"
+
+    @property
     def pause(self) -> float:
         """Return the seconds to wait after something went wrong between lookups."""
         return min(self.lookup.config.refresh, _LONGEST_PAUSE)
@@ -143,8 +153,11 @@ class WatcherState:
 
         Raises:
             RuntimeError: The watcher is closed.
+            ConfigError: The callback can't be called.
         """
         self.check_open()
+        if not callable(callback):
+            raise ConfigError("callback", callback, "can't be called")
         entry = callback, ChangeCursor()
         self._subscribers.append(entry)
 
@@ -154,20 +167,20 @@ class WatcherState:
 
         return unsubscribe
 
-    def deliver(self) -> None:
-        """Call each subscriber for which something changed."""
+    def due_calls(self, busy: Container[ChangeCursor] = ()) -> Iterator[tuple[ChangeCursor, Callable[[], object]]]:
+        """Yield a call for each subscriber for which something changed, but for those that are busy with their last."""
         peers = self.roster.peers
         for entry in tuple(self._subscribers):
-            callback, reader = entry
-            change = reader.catch_up(peers)
-            if change is None or entry not in self._subscribers:
+            callback, cursor = entry
+            if cursor in busy:
                 continue
-            try:
-                callback(change)
-            except BaseException as error:
-                if is_interrupt(error):
-                    raise
-                self._log(log.error, "%s: a subscriber raised", peers.service, exc_info=error)
+            change = cursor.catch_up(peers)
+            if change is not None and entry in self._subscribers:
+                yield cursor, partial(callback, change)
+
+    def on_subscriber_error(self, error: BaseException) -> None:
+        """Take in what a subscriber raised: the others are called all the same."""
+        self._log(log.error, "%s: a subscriber raised", self.lookup.service, exc_info=error)
 
     def status(self) -> Status:
         """Return how the watcher is doing."""
@@ -206,15 +219,14 @@ class WatcherState:
         if not self.running:
             raise RuntimeError("the watcher is not started; call start(), or use it as a context manager")
 
-    def hurry(self, count: int) -> None:
-        """Plan the next lookup sooner where fewer peers are listed than a caller waits for."""
-        if len(self.roster.peers) < count:
-            self.roster.hurry()
-            self._next_at = min(self._next_at, self._ended_at + self.roster.wait(self._ended_at))
+    def hurry(self) -> None:
+        """Plan the next lookup sooner, since a caller waits for peers that are not listed."""
+        self.roster.hurry()
+        self._next_at = min(self._next_at, self._ended_at + self.roster.wait(self._ended_at))
 
-    def why_empty(self) -> str:
-        """Return what the last answer says about why no peer is listed."""
-        return next((text for code, text in self._listing_states.items() if code in EMPTY), "")
+    def why_empty(self) -> tuple[str, str]:
+        """Return the code and the text of why the last answer lists no peer."""
+        return next(((code, text) for code, text in self._listing_states.items() if code in EMPTY), ("", ""))
 
     def _plan(self, now: float, wait: float) -> None:
         self._ended_at = now

@@ -99,6 +99,11 @@ class Lookup:
         self._begun: bytes | None = None
 
     @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """What failed so far."""
+        return tuple(self._attempts)
+
+    @property
     def is_over(self) -> bool:
         """Whether there will be no further round."""
         return not self._retry or self._state.clock() >= self._deadline

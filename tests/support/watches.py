@@ -5,7 +5,7 @@ from typing import Unpack
 import pytest
 
 from peerdisco import DiscoveryConfig, PeerDiscoError, PeerSet, PeersNotReady
-from peerdisco._core.waiting import waits
+from peerdisco._core.waiting import Wanted, waits
 from peerdisco._core.watcher import WatcherState
 from peerdisco._service import ServiceLookup
 from peerdisco.config import Options
@@ -37,9 +37,9 @@ class Story:
                 self.watch.on_failure(error)
         return self.watch.roster.peers
 
-    def give_up(self, count: int, *, stable_for: float = 0) -> str:
+    def give_up(self, count: int | None = None, *, replicas: int | None = None, stable_for: float = 0) -> str:
         """What someone is told who waits for 3 s in vain."""
-        steps = waits(self.watch, count, 3, stable_for)
+        steps = waits(self.watch, Wanted(count, replicas, 3, stable_for))
         assert next(steps) == pytest.approx(3)
         self.clock.advance(3)
         with pytest.raises(PeersNotReady) as raised:

@@ -1,14 +1,12 @@
 """The settings with which Sphinx builds the documentation."""
 
-import inspect
 import re
-from typing import Any, get_type_hints
+from typing import Any
 
 from sphinx.util.inspect import stringify_signature
 
 import peerdisco
-from peerdisco import DiscoveryConfig
-from peerdisco.config import Options
+from peerdisco import AsyncPeerWatcher, PeerWatcher, adiscover_peers, discover_peers
 
 project = "peerdisco"
 author = "The peerdisco maintainers"
@@ -36,8 +34,13 @@ python_maximum_signature_line_length = 80
 python_display_short_literal_types = True
 
 nitpicky = True
-# Types of other projects have no page here.
-nitpick_ignore_regex = [(r"py:.*", r"(?!peerdisco).*")]
+# Types of other projects have no page here, and type variables have none anywhere.
+nitpick_ignore_regex = [(r"py:.*", r"(?!peerdisco).*"), (r"py:class", r"peerdisco\..*\._[A-Z]\w*")]
+
+# Signatures that show each option. autodoc looks up defaults in the source, which says `**options`, so they are hidden
+# from it until it has done so.
+_TAKE_OPTIONS: tuple[Any, ...] = (discover_peers, adiscover_peers, PeerWatcher.__init__, AsyncPeerWatcher.__init__)
+_SIGNATURES = {function: function.__dict__.pop("__signature__") for function in _TAKE_OPTIONS}
 
 
 def _to_rst(_app: object, what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
@@ -53,23 +56,15 @@ def _to_rst(_app: object, what: str, _name: str, _obj: object, _options: object,
 
 
 def _with_options(
-    _app: object, what: str, _name: str, obj: Any, _options: object, _signature: str, returned: str
+    _app: object, _what: str, _name: str, obj: Any, _options: object, _signature: str, returned: str
 ) -> tuple[str, str] | None:
-    """Show each option with its type and default where a signature says `**options`."""
-    function = obj.__init__ if what == "class" else obj
-    if getattr(function, "__annotations__", {}).get("options") != "Unpack[Options]":
+    """Show each option with its type and default."""
+    signature = _SIGNATURES.get(obj.__init__ if isinstance(obj, type) else obj)
+    if signature is None:
         return None
-    hints, fields = get_type_hints(function), DiscoveryConfig.model_fields
-    parameters = [
-        parameter.replace(annotation=hints[parameter.name])
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.name in hints and parameter.name != "options"
-    ]
-    for name, hint in get_type_hints(Options).items():
-        default = fields[name].default
-        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint))
-    shown = stringify_signature(inspect.Signature(parameters), unqualified_typehints=True, short_literals=True)
-    return shown, returned
+    parameters = [parameter for name, parameter in signature.parameters.items() if name != "self"]
+    shown = signature.replace(parameters=parameters, return_annotation=signature.empty)
+    return stringify_signature(shown, unqualified_typehints=True, short_literals=True), returned
 
 
 def setup(app: Any) -> None:

@@ -20,8 +20,8 @@ _MEASURED = ("aiodns", "cyares", "dnspython", "kubernetes", "pycares", "pydantic
 _LEGEND = """\
 The figure in brackets is the ratio to raw sockets, which ask the same question and parse nothing. Raw sockets are
 opened for each lookup, and ask over UDP before TCP. peerdisco remembers which answers need TCP (here from N=100 on), as
-do the raw sockets of the second row. Watchers keep TCP connections and open a new socket for each UDP query; their
-ratio is to raw sockets that are kept open."""
+do the raw sockets of the second row. Watchers use a TCP connection again for a second, and open a new socket for each
+UDP query; their ratio is to raw sockets that are kept open."""
 _PLOTTED = (
     names.RAW,
     names.DISCOVER,

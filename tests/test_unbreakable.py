@@ -26,7 +26,7 @@ from peerdisco._service import ServiceLookup
 from peerdisco.clock import WakeEvent
 from peerdisco.sync import run_lookup
 from peerdisco.testing import FakeClock, FakeResolver
-from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
+from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, World, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 
@@ -71,6 +71,11 @@ def raising(error: BaseException) -> Callable[[], Any]:
     return act
 
 
+def pass_one_lookup(world: World, clock: FakeClock) -> None:
+    """Let time pass until the next lookup has been made; the first one is made without."""
+    world.pass_time(clock, (world.watcher.status.next_refresh or 0) + 0.001)
+
+
 ANSWER = Answer.of(Question(SERVICE, "A"), [OWN, FIRST])
 ERRORS: list[BaseException] = [
     ZeroDivisionError("odd"),
@@ -95,8 +100,9 @@ def test_a_resolver_that_raises(
     """Any exception is a failed lookup: one question at a time, one traceback in the log, and an end when it ends."""
     resolver = Odd(clock, raising(error))
     world = watch(SERVICE, resolver=resolver, own_ips=OWN)
-    for turn in range(1, 6):
-        world.pass_time(clock, 0 if turn == 1 else 60)
+    world.pass_time(clock)
+    for turn in range(2, 6):
+        pass_one_lookup(world, clock)
         status = world.watcher.status
         assert (resolver.questions, status.lookups, status.failures) == (turn, turn, turn)
         assert status.next_refresh is not None
@@ -107,7 +113,7 @@ def test_a_resolver_that_raises(
     assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
 
     resolver.act = lambda: ANSWER
-    world.pass_time(clock, 60)
+    pass_one_lookup(world, clock)
     assert world.watcher.peers.ips == (FIRST,)
     assert world.watcher.status.last_error is None
 
@@ -117,7 +123,7 @@ def test_two_kinds_of_errors_by_turns(watch: MakeWorld, clock: FakeClock, caplog
     resolver = Odd(clock, raising(ZeroDivisionError()))
     world = watch(SERVICE, resolver=resolver, own_ips=OWN)
     for turn in range(6):
-        world.pass_time(clock, 60)
+        pass_one_lookup(world, clock)
         resolver.act = raising(KeyError("odd") if turn % 2 else ZeroDivisionError())
 
     assert sum(record.exc_info is not None for record in caplog.records) == 2
@@ -141,8 +147,9 @@ def test_a_resolver_that_returns_something_else(watch: MakeWorld, clock: FakeClo
     """What is no answer is a failed lookup, and is not asked for again at once."""
     resolver = Odd(clock, lambda: answer)
     world = watch(SERVICE, resolver=resolver, own_ips=OWN)
-    for turn in range(1, 4):
-        world.pass_time(clock, 0 if turn == 1 else 60)
+    world.pass_time(clock)
+    for turn in range(2, 5):
+        pass_one_lookup(world, clock)
         status = world.watcher.status
         assert (resolver.questions, status.lookups, status.failures) == (turn, turn, turn)
         assert status.last_error is not None
@@ -190,7 +197,7 @@ def test_logging_that_raises(watch: MakeWorld, fake: FakeResolver, clock: FakeCl
 
     fake.fail("svc")
     for lookups in range(2, 6):
-        world.pass_time(clock, 60)
+        pass_one_lookup(world, clock)
         assert (world.watcher.status.lookups, len(fake.questions)) == (lookups, lookups)
     assert isinstance(world.watcher.status.last_error, LookupFailed)
 
@@ -209,7 +216,7 @@ def test_a_subscriber_that_raises(watch: MakeWorld, fake: FakeResolver, clock: F
     world.start()
     world.pass_time(clock)
     fake["svc"] = [OWN, FIRST, SECOND]
-    world.pass_time(clock, 60)
+    pass_one_lookup(world, clock)
 
     assert [change.peers.ips for change in calls] == [(FIRST,), (FIRST, SECOND)]
     assert world.watcher.status.lookups == 2

@@ -1,8 +1,16 @@
-"""The command line: `peerdisco`, or `python -m peerdisco`; a module for each command."""
+"""The command line: `peerdisco`, or `python -m peerdisco`; a module for each command.
+
+Laws of this module:
+
+- What a command prints goes to stdout, everything else to stderr.
+- Where nobody reads on, as in `peerdisco lookup svc | head -1`, the command ends in silence, with the exit code that
+  a shell shows of a program that SIGPIPE ended.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -14,6 +22,7 @@ from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDi
 
 _EXIT_CODES = {ConfigError: 2, LookupFailed: 3, NotHeadlessError: 4}
 _INTERRUPTED = 130
+_NO_READER = 141
 _WIDTH = 100
 _TEXT = partial(argparse.RawDescriptionHelpFormatter, width=_WIDTH, max_help_position=28)
 
@@ -24,28 +33,40 @@ class Command(Protocol):
     HELP: str
 
     def declare(self, parser: argparse.ArgumentParser) -> None:
-        """Says which arguments there are."""
+        """Declare the arguments."""
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Does it, and returns the exit code."""
+        """Do it, and return the exit code."""
 
 
 _COMMANDS: dict[str, Command] = {"lookup": lookup, "doctor": doctor, "demo": demo}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command.
+    """Run one command.
 
     Args:
         argv: the arguments; default: the process's own.
 
     Returns:
-        The exit code: 0 where it went well, 2 for a bad option, 3 where DNS could not say, 4 where the Service is not
-        headless; 1 is the command's own.
+        The exit code: 0 for success, 2 for an invalid option, 3 where DNS did not answer, 4 where the Service is not
+        headless, 130 after Ctrl-C, 141 where the output has no reader any more; 1 is the command's own.
 
     Raises:
         SystemExit: argparse ended it: 0 after `--help` or `--version`, 2 where the arguments make no sense.
     """
+    try:
+        try:
+            return _run(argv)
+        finally:
+            if sys.stdout is not None:  # None where a shell closed it: `peerdisco ... >&-`
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        return _NO_READER
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     command = _COMMANDS[arguments.command]
     try:
@@ -55,6 +76,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), 1)
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _discard_output() -> None:
+    """Send what is still in the buffers nowhere, so that the interpreter does not complain as it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -41,7 +41,7 @@ async def run_lookup(run: LookupRun) -> Listing:
 
 
 class AsyncPeerWatcher:
-    """Keeps the list of a headless Service's Pods current, in an asyncio task.
+    """Keep the list of a headless Service's Pods current, in an asyncio task.
 
     ```python
     async with AsyncPeerWatcher("test-cs-svc") as watcher:

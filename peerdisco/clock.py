@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class WakeEvent:
-    """Wakes a thread that waits; set from any thread, a signal handler or a finalizer.
+    """A wake-up call for a thread that waits; set it from any thread, a signal handler or a finalizer.
 
-    A `threading.Event` would do, but for its lock: Ctrl-C or the garbage collector may come just after a thread took
-    it, and then it is held for ever.
+    A `threading.Event` has a lock: Ctrl-C or the garbage collector may come just after a thread took it, and then it is
+    held for ever.
     """
 
     def __init__(self) -> None:
@@ -23,24 +23,24 @@ class WakeEvent:
         self._calls: SimpleQueue[None] = SimpleQueue()
 
     def set(self) -> None:
-        """Ends every wait until `clear`."""
+        """End every wait until `clear`."""
         self._is_set = True
         if self._calls.empty():
             self._calls.put(None)
 
     def is_set(self) -> bool:
-        """Whether a wait would end at once."""
+        """Return whether a wait would end at once."""
         return self._is_set
 
     def clear(self) -> None:
-        """Lets waits begin again; one that was set at the same moment may still end early."""
+        """Let waits begin again; one that was set at the same moment may still end early."""
         self._is_set = False
         with suppress(Empty):
             while True:
                 self._calls.get_nowait()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Blocks until `set`, or for so many seconds (None: as long as it takes)."""
+        """Block until `set`, or for so many seconds (None: as long as it takes)."""
         if not self._is_set:
             with suppress(Empty):
                 self._calls.get(timeout=seconds)
@@ -50,13 +50,13 @@ class Clock(Protocol):
     """Monotonic time, and waiting."""
 
     def __call__(self) -> float:
-        """Seconds since some fixed moment; never runs back."""
+        """Return the seconds since some fixed moment; never runs back."""
 
     def wait(self, wake: WakeEvent, seconds: float | None) -> None:
-        """Returns when `wake` is set, or after so many seconds (None: never)."""
+        """Return when `wake` is set, or after so many seconds (None: never)."""
 
     async def await_(self, wake: asyncio.Event, seconds: float | None) -> None:
-        """Returns when `wake` is set, or after so many seconds (None: never)."""
+        """Return when `wake` is set, or after so many seconds (None: never)."""
 
     def enlist(self, wake: WakeEvent | asyncio.Event) -> None:
         """Take note that a thread that is being started will wait with `wake`."""
@@ -66,16 +66,16 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own monotonic clock."""
+    """The monotonic clock of this host."""
 
     __call__ = staticmethod(time.monotonic)
 
     def wait(self, wake: WakeEvent, seconds: float | None) -> None:
-        """Blocks the thread."""
+        """Block the thread."""
         wake.wait(seconds)
 
     async def await_(self, wake: asyncio.Event, seconds: float | None) -> None:
-        """Lets the event loop go on."""
+        """Let the event loop go on."""
         import asyncio
 
         try:

@@ -56,7 +56,7 @@ def run_lookup(run: LookupRun) -> Listing:
 
 
 class PeerWatcher:
-    """Keeps the list of a headless Service's Pods current, in a daemon thread.
+    """Keep the list of a headless Service's Pods current, in a daemon thread.
 
     ```python
     with PeerWatcher("test-cs-svc", refresh=5) as watcher:

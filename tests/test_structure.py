@@ -105,7 +105,7 @@ WITHOUT_IO = {f"_dns.{part}" for part in ("query", "records", "lists", "found", 
 # `addresses` uses the one function of `socket` that does no I/O: an address as text, in half of `ipaddress`'s time.
 NO_IO_ALL_THE_SAME = {("_core.addresses", "socket")}
 FOR_ASYNCIO = {"aio", "_poll_task", "_dns.asynchronous"}
-ABOVE_ALL = {"testing", "cli", "metrics"}
+ABOVE_ALL = {"testing", "cli", "metrics", "_pytest_plugin"}
 # Covered by the tests of what they are part of.
 TESTED_ELSEWHERE = {
     "__main__": "test_cli",
@@ -123,6 +123,7 @@ TESTED_ELSEWHERE = {
     "_dns.memory": "test_lookup",
     "_dns.nameserver": "test_config",
     "_local": "test_environment",
+    "_pytest_plugin": "testing.test_pytest_plugin",
     "_service": "test_discover",
     "aio": "test_watchers and test_discover run sync and async",
     "sync": "test_watchers and test_discover run sync and async",

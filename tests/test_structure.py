@@ -141,7 +141,10 @@ TESTED_ELSEWHERE = {
     "testing._declared": "testing.test_fake",
     "testing._waiters": "testing.test_clock",
     **dict.fromkeys(
-        (f"testing._coredns.{part}" for part in ("faults", "query", "records", "registry", "server", "services")),
+        (
+            f"testing._coredns.{part}"
+            for part in ("faults", "query", "received", "records", "registry", "server", "services")
+        ),
         "testing.test_cluster sees them as a client does, and e2e compares them with CoreDNS",
     ),
 }

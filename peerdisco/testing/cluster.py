@@ -1,17 +1,19 @@
-"""A cluster's DNS on 127.0.0.1, for tests: declare Services, and ask with real packets."""
+"""A cluster's DNS on 127.0.0.1, for tests: `LocalCluster`. Declare Services, and ask with real packets.
+
+What is answered is decided in `_coredns`, without sockets. One lock guards all that a test may change while questions
+come.
+"""
 
 import random
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Self, TypedDict
-
-import dns.name
-import dns.rdatatype
+from typing import Self, TypedDict
 
 from peerdisco.testing._coredns import services
 from peerdisco.testing._coredns.faults import Fault, Faults, checked_rule, spoiled
 from peerdisco.testing._coredns.query import Query, parse
+from peerdisco.testing._coredns.received import Received
 from peerdisco.testing._coredns.registry import Registry
 from peerdisco.testing._coredns.render import Transport, refused, render
 from peerdisco.testing._coredns.server import Response, Server
@@ -23,16 +25,8 @@ __all__ = ["Fault", "LocalCluster", "Options", "Pod", "Received", "Transport"]
 _LONGEST_TTL = 3600
 
 
-class Received(NamedTuple):
-    """A question that came: its name absolute and as it was spelt, its type such as ``"A"``."""
-
-    name: str
-    rtype: str
-    transport: Transport
-
-
 class Options(TypedDict):
-    """What ``discover_peers`` needs to ask a :class:`LocalCluster`."""
+    """What `discover_peers` needs to ask a `LocalCluster`."""
 
     nameservers: str
     namespace: str
@@ -42,20 +36,19 @@ class Options(TypedDict):
 class LocalCluster:
     """A DNS server that answers as CoreDNS would for the Services declared on it.
 
-    It listens on one free port of 127.0.0.1, over UDP and TCP, from :meth:`start` to
-    :meth:`close`, or inside a ``with`` block. Services may be declared before, and changed at any
-    time from any thread; the next question is answered accordingly. The names are those of
-    https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/.
+    It listens on one free port of 127.0.0.1, over UDP and TCP, from `start` to `close`, or inside a `with` block.
+    Declare Services before or at any time, from any thread; the next question is answered accordingly. The names are
+    those of https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/.
 
     Args:
-        namespace: Where Services are declared that name no other.
-        cluster_domain: The domain below which all names are.
-        ttl: Seconds that records may be kept, 0 to 3600.
-        seed: Makes the order of records the same in every run.
-        tcp_idle: Seconds without a question after which a TCP connection is closed.
+        namespace: of Services that are declared without one.
+        cluster_domain: the domain below which all names are.
+        ttl: seconds that records may be kept, 0 to 3600.
+        seed: makes the order of records the same in every run.
+        tcp_idle: seconds without a question after which a TCP connection is closed.
 
     Raises:
-        ValueError: An argument is out of its range or no DNS name.
+        ValueError: an argument is out of its range or not a DNS name.
     """
 
     def __init__(
@@ -75,8 +68,7 @@ class LocalCluster:
         domain = checked_domain(cluster_domain, "cluster domain")
         self._domain = cluster_domain.removesuffix(".")
         self._tcp_idle = tcp_idle
-        registry = Registry(domain, namespace)
-        self._zone = Zone(registry, ttl=ttl, serial=int(time.time()))
+        self._zone = Zone(Registry(domain, namespace), ttl=ttl, serial=int(time.time()))
         self._faults = Faults()
         self._random = random.Random(seed)  # noqa: S311 - the order of records is no secret
         self._questions: list[Received] = []
@@ -92,17 +84,17 @@ class LocalCluster:
         self.close()
 
     def start(self) -> None:
-        """Listen, on a new port; while it listens already, nothing happens.
+        """Listen, on a new port; does nothing if it listens already.
 
         Raises:
-            OSError: No socket could be bound.
+            OSError: no socket could be bound.
         """
         if self._server is None:
             self._server = Server(self._respond, tcp_idle=self._tcp_idle)
             self._address = self._server.address
 
     def close(self) -> None:
-        """Stop listening and close every connection; what was declared is kept."""
+        """Stop listening and close every connection; what was declared stays."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -119,18 +111,17 @@ class LocalCluster:
         """Declare a headless Service, or scale the one with this name.
 
         Args:
-            name: The Service's name.
-            pods: Its Pods, each an IP address or a :class:`Pod`.
-            namespace: The cluster's own if None.
-            ports: TCP port numbers by name; a single one may be named ``""``.
-            publish_not_ready_addresses: Whether Pods that are not ready are listed, too.
+            name: the Service's name.
+            pods: its Pods, each an IP address or a `Pod`.
+            namespace: default: the cluster's.
+            ports: TCP port numbers by name; a single one may be named `""`.
+            publish_not_ready_addresses: whether Pods that are not ready are listed as well.
 
         Raises:
-            ValueError: A name, address or port is invalid; it says which.
+            ValueError: a name, address or port is invalid; the message says which.
         """
-        hidden = publish_not_ready_addresses
-        where = self._where(namespace)
-        self._declare(services.headless(where, name, pods, ports, publish_not_ready=hidden))
+        unready = publish_not_ready_addresses
+        self._declare(services.headless(self._where(namespace), name, pods, ports, publish_not_ready=unready))
 
     def cluster_ip(
         self,
@@ -143,13 +134,13 @@ class LocalCluster:
         """Declare a Service with a virtual IP, or replace the one with this name.
 
         Args:
-            name: The Service's name.
-            ips: Its virtual IP, or one of each family.
-            namespace: The cluster's own if None.
-            ports: TCP port numbers by name; if None, port 80 without a name.
+            name: the Service's name.
+            ips: its virtual IP, or one of each family.
+            namespace: default: the cluster's.
+            ports: TCP port numbers by name; default: port 80 without a name.
 
         Raises:
-            ValueError: A name, address or port is invalid, or the address is another's.
+            ValueError: a name, address or port is invalid, or another Service has the address.
         """
         self._declare(services.cluster_ip(self._where(namespace), name, ips, ports))
 
@@ -157,20 +148,20 @@ class LocalCluster:
         """Declare a Service that is an alias, or replace the one with this name.
 
         Args:
-            name: The Service's name.
-            target: The absolute name it stands for, with or without the final dot.
-            namespace: The cluster's own if None.
+            name: the Service's name.
+            target: the absolute name that it stands for, with or without the final dot.
+            namespace: default: the cluster's.
 
         Raises:
-            ValueError: A name is invalid.
+            ValueError: a name is invalid.
         """
         self._declare(services.external_name(self._where(namespace), name, target))
 
     def delete(self, name: str, *, namespace: str | None = None) -> None:
-        """Take a Service away; its namespace goes on existing.
+        """Delete a Service; its namespace stays.
 
         Raises:
-            ValueError: No such Service is declared.
+            ValueError: no such Service is declared.
         """
         with self._changed:
             self._zone.delete(self._where(namespace), name)
@@ -184,37 +175,35 @@ class LocalCluster:
         rtype: str | None = None,
         times: int | None = None,
     ) -> None:
-        """Fail clients from now on; several faults may be in force, and the first made decides.
+        """Answer questions wrongly from now on. Of several faults that apply, the oldest does.
 
         Args:
-            fault: ``"drop"`` (no reply), ``"delay"``, ``"servfail"``, ``"refused"``,
-                ``"wrong_id"``, ``"wrong_question"``, ``"garbage"`` (a reply whose body can't be
-                parsed), ``"truncated"`` (TC and about half of the answer, over TCP as well),
-                ``"tcp_closed"`` (TCP connections end at the question; UDP goes on).
-            seconds: How long a ``"delay"`` is; other questions don't wait for it.
-            transport: Only questions over this one, if given.
-            rtype: Only questions of this type, such as ``"SRV"``, if given.
-            times: Heal after so many questions that it failed; None is not before
-                :meth:`heal`.
+            fault: `"drop"` (no reply), `"delay"`, `"servfail"`, `"refused"`, `"wrong_id"`, `"wrong_question"`,
+                `"garbage"` (a reply whose body can't be parsed), `"truncated"` (TC and about half of the answer, over
+                TCP as well), `"tcp_closed"` (TCP connections end at the question; UDP goes on).
+            seconds: how long a `"delay"` is; other questions don't wait for it.
+            transport: only questions over this transport; default: any.
+            rtype: only questions of this type, such as `"SRV"`; default: any.
+            times: how many questions it applies to; default: all until `heal`.
 
         Raises:
-            ValueError: An argument is unknown, or out of its range.
+            ValueError: an argument is unknown, or out of its range.
         """
         rule = checked_rule(fault, seconds, transport, rtype, times)
         with self._changed:
             self._faults.add(rule)
 
     def heal(self) -> None:
-        """End all misbehaviour; replies that are being delayed still come late."""
+        """End all faults; replies that are being delayed still come late."""
         with self._changed:
             self._faults.clear()
 
     @property
     def nameserver(self) -> str:
-        """Where it listens, or last did: ``"127.0.0.1:PORT"``.
+        """The address that it listens on, or did last: `"127.0.0.1:PORT"`.
 
         Raises:
-            RuntimeError: It was never started.
+            RuntimeError: it was never started.
         """
         if self._address is None:
             raise RuntimeError("the cluster has no address before it is started")
@@ -222,33 +211,28 @@ class LocalCluster:
 
     @property
     def options(self) -> Options:
-        """Keyword arguments that make ``discover_peers`` ask this cluster."""
-        return Options(
-            nameservers=self.nameserver,
-            namespace=self._namespace,
-            cluster_domain=self._domain,
-        )
+        """Keyword arguments that make `discover_peers` ask this cluster."""
+        return Options(nameservers=self.nameserver, namespace=self._namespace, cluster_domain=self._domain)
 
     @property
     def questions(self) -> tuple[Received, ...]:
-        """All questions that came, in order, whether or not they were answered."""
+        """Every question that came, in order, answered or not."""
         with self._changed:
             return tuple(self._questions)
 
     def wait_for_questions(self, count: int, *, timeout: float = 10.0) -> None:
-        """Block until so many questions have come since the cluster was made.
+        """Block until so many questions have come.
 
         Args:
-            count: How many, in all.
-            timeout: Seconds to wait at most.
+            count: how many, in all.
+            timeout: seconds to wait at most.
 
         Raises:
-            TimeoutError: Fewer came.
+            TimeoutError: fewer came.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._questions) >= count, timeout):
-                came = len(self._questions)
-                raise TimeoutError(f"{came} of {count} questions came within {timeout} s")
+                raise TimeoutError(f"{len(self._questions)} of {count} questions came within {timeout} s")
 
     def _where(self, namespace: str | None) -> str:
         return self._namespace if namespace is None else namespace
@@ -262,7 +246,7 @@ class LocalCluster:
         if isinstance(query, bytes):
             return Response(query)
         with self._changed:
-            self._questions.append(_received(query, transport))
+            self._questions.append(Received.of(query, transport))
             self._changed.notify_all()
             return self._answer(query, transport)
 
@@ -275,8 +259,3 @@ class LocalCluster:
             return Response(render(query, reply, transport, self._random))
         packet = spoiled(rule.fault, query, reply, transport, self._random)
         return Response(packet, rule.seconds, hang_up=rule.fault == "tcp_closed")
-
-
-def _received(query: Query, transport: Transport) -> Received:
-    name = dns.name.Name((*query.name, b"")).to_text()
-    return Received(name, dns.rdatatype.to_text(dns.rdatatype.RdataType.make(query.rtype)), transport)

@@ -74,7 +74,7 @@ class Calls:
     """The calls that a broadcast has to make.
 
     Args:
-        peers: whom to call; a Peer that comes twice is called once.
+        peers: who is called; a Peer that comes twice is called once.
         timeout: seconds for all calls together.
         concurrency: how many calls may be under way at once.
         now: the time, by the clock that `take` and `left` are given.

@@ -59,7 +59,7 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Let time pass, wake-up by wake-up, for watchers in threads.
 
-        The clock stops wherever somebody's time has come, and goes on when everyone whom this woke (the watcher, its
+        The clock stops wherever somebody's time has come, and goes on when everyone that this woke (the watcher, its
         subscribers, whoever follows its changes) has finished and waits again. So `advance(600)` makes all the lookups
         of ten minutes, each at its time. A watcher that was just started makes its first lookup before time passes.
 

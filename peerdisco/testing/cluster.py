@@ -1,7 +1,6 @@
 """A cluster's DNS on 127.0.0.1, for tests: `LocalCluster`. Declare Services, and ask with real packets.
 
-What is answered is decided in `_coredns`, without sockets. One lock guards all that a test may change while questions
-come.
+What is answered is decided in `_coredns`, without sockets. One lock guards all that may change while questions come.
 """
 
 import random
@@ -200,7 +199,7 @@ class LocalCluster:
 
     @property
     def nameserver(self) -> str:
-        """The address that it listens on, or did last: `"127.0.0.1:PORT"`.
+        """The address that it listens on, or listened on last, for the option `nameservers`.
 
         Raises:
             RuntimeError: it was never started.

@@ -177,7 +177,7 @@ def test_a_client_may_stop_sending_before_it_reads(cluster: LocalCluster) -> Non
 
 
 def test_idle_connections_are_closed() -> None:
-    """Each question gives a connection its time anew."""
+    """Each question starts a connection's idle time again."""
     with (
         LocalCluster(tcp_idle=0.2) as cluster,
         socket.create_connection(where(cluster), 5) as sock,

@@ -135,7 +135,7 @@ def test_a_script_counts_lookups_not_questions() -> None:
 
 
 def test_a_cluster_ip() -> None:
-    """A Service that is not headless is one until it is declared anew."""
+    """A Service that is not headless stays one until it is declared again."""
     fake = FakeResolver()
     fake.cluster_ip("web", "10.96.0.7")
     with pytest.raises(NotHeadlessError):

@@ -1,5 +1,8 @@
 """The pytest plugin: errors as its users see them, and other plugins beside it."""
 
+import re
+from pathlib import Path
+
 from tests.support.plugin_runs import TEST, Run, passes, run
 
 __all__ = ["run"]
@@ -137,3 +140,11 @@ def test_what_pytest_tells_of_it(run: Run) -> None:
     run("", "--fixtures").stdout.fnmatch_lines(
         ["peerdisco_fake -- *_pytest_plugin.py*", "*A strict `FakeResolver`*", "peerdisco_cluster -- *"]
     )
+
+
+def test_the_example_of_the_documentation(run: Run) -> None:
+    """The tests that the how-to shows pass, as they stand."""
+    page = (Path(__file__).parents[2] / "docs/how-to/testing.md").read_text("utf-8")
+    (example,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "pytest.mark" in block)
+
+    passes(run(example), 3)

@@ -141,7 +141,7 @@ def test_a_single_address() -> None:
 
     assert "this Pod's" in described(mine, "headless")
     for seen in (by_srv, by_ptr._replace(said=by_ptr.said | pointer)):  # type: ignore[operator] # it is a dict
-        assert "by SRV or PTR" in described(seen, "headless")
+        assert "no ClusterIP, by SRV or PTR" in described(seen, "headless")
     assert problems(by_ptr, "headless") == [("headless-unproven", "warning")]
 
 

@@ -1,5 +1,8 @@
 """How the doctor waits until all is well, on a clock that the test moves."""
 
+import pytest
+
+from peerdisco.cli import doctor as command
 from peerdisco.cli._doctor_report import Category, Report, fail, ok
 from peerdisco.cli.doctor import until_healthy
 from peerdisco.testing import FakeClock
@@ -59,3 +62,10 @@ def test_until_the_time_is_up() -> None:
 
     assert doctor.wait(3) is BAD
     assert len(doctor.reports) == 6
+
+
+def test_what_is_told_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is waited for is on stderr, so that stdout holds the last report alone."""
+    command._tell(BAD, 59.5)
+
+    assert capsys.readouterr() == ("", "peerdisco: not healthy yet: timeout; 60 s left\n")

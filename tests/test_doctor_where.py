@@ -3,10 +3,10 @@
 import pytest
 
 from peerdisco._core.listing import Listing
-from peerdisco.answers import Outcome
-from peerdisco.cli._doctor_observations import Fact, Observations, Place, Probe
+from peerdisco.answers import Answer, Outcome
+from peerdisco.cli._doctor_observations import Fact, Observations, Place, Probe, api_question, namespace_question
 from peerdisco.errors import ConfigError
-from tests.support.checkups import IN_A_POD, checks, described, healthy, listing, lost, problems
+from tests.support.checkups import IN_A_POD, WEB, addresses, checks, described, healthy, listing, lost, problems
 
 NOBODY = Listing(Outcome.NXDOMAIN, frozenset())
 
@@ -106,10 +106,20 @@ def test_an_unconfirmed_domain(schema: Probe | None, told: str) -> None:
 
 def test_a_wrong_domain() -> None:
     """A server that knows neither the domain's version nor the Service serves another cluster, or none."""
-    seen = healthy()._replace(schema=Probe(rcode="NXDOMAIN"), verdict=NOBODY)
+    missing = {namespace_question(WEB): Answer(Outcome.NXDOMAIN)}
+    seen = healthy()._replace(schema=Probe(rcode="NXDOMAIN"), verdict=NOBODY, said=missing)
 
     assert problems(seen, "where") == [("wrong-cluster-domain", "error")]
     assert problems(seen._replace(schema=lost("timeout")), "where") == []
+    assert problems(seen._replace(said={namespace_question(WEB): Answer(Outcome.NODATA)}), "where") == []
+
+
+def test_a_domain_that_the_api_server_confirms() -> None:
+    """A server that says no schema version, but knows the API server, serves the domain."""
+    known = {api_question("cluster.local"): Answer(Outcome.FOUND, addresses("10.96.0.1"))}
+    seen = healthy()._replace(schema=Probe(rcode="NXDOMAIN"), verdict=NOBODY, said=known)
+
+    assert described(seen, "cluster-domain").endswith("confirmed by kubernetes.default.svc.cluster.local.")
 
 
 def test_own_addresses_that_are_not_given() -> None:

@@ -99,7 +99,7 @@ class Asker:
         """Send one message, and return what came back.
 
         Args:
-            server: whom to.
+            server: the nameserver.
             name: an absolute name in lower case.
             rtype: any type that dnspython knows.
             transport: `udp` or `tcp`.

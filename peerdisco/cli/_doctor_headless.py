@@ -1,6 +1,6 @@
 """Concludes what the Service is: the group *is it headless*. No I/O.
 
-What the Service is says the verdict of an ordinary lookup. The rest of the questions say why, as far as DNS can.
+The verdict of an ordinary lookup says what the Service is. The other answers say why, as far as DNS can.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def without_list(seen: Observations) -> Check:
 
 def _not_looked_up(seen: Observations) -> Check:
     if seen.place.problems:
-        blocking = problem_check(seen.place.problems[0])
-        return blocking._replace(description="not known: no lookup can be made, as said above")
+        problem = seen.place.problems[0]
+        return problem_check(problem)._replace(description=f"not known: no lookup can be made: {problem}")
     lost = [probe.lost for sight in seen.sights for probe in sight.udp if probe.lost]
     reason: Reason = lost[0].reason if lost else "no_nameserver"
     return fail(slug_of(reason), "not known: no nameserver replies", cure_of(reason))
@@ -71,14 +71,15 @@ def _of_listing(seen: Observations, listing: Listing) -> Iterator[Check]:
     if names.is_service(service):
         namespace = service.split(".")[1]
         said = seen.said.get(namespace_question(service))
-        if not is_there and isinstance(said, Answer) and said.outcome is Outcome.NXDOMAIN:
+        is_known = is_there or (isinstance(said, Answer) and said.outcome is not Outcome.NXDOMAIN)
+        if isinstance(said, Answer) and not is_known and not said.canonical:
             yield fail(
                 "no-such-namespace",
                 f"DNS knows neither {service} nor its namespace {namespace}",
                 "Check the namespace: `kubectl get namespaces`. Give NAME as `svc.namespace`, or --namespace.",
             )
             return
-        if is_there or isinstance(said, Answer):
+        if is_known:
             yield ok("namespace-exists", f"the namespace {namespace} exists")
     if listing.foreign_alias:
         yield _foreign_alias(seen, listing.foreign_alias)
@@ -110,7 +111,7 @@ def _headless(seen: Observations, listing: Listing) -> Check:
     if listing.own:
         return ok("headless", f"{service} is headless: the address that DNS lists is this Pod's")
     if any(_has_witness(seen, ip) for ip in listed):
-        return ok("headless", f"{service} is headless: its one address is a Pod's, by SRV or PTR")
+        return ok("headless", f"{service} is headless: its one address is no ClusterIP, by SRV or PTR")
     shown = ", ".join(map(text_of, sorted(listed)))
     return warn(
         "headless-unproven",
@@ -139,7 +140,7 @@ def _foreign_alias(seen: Observations, target: str) -> Check:
 
 
 def _alias(seen: Observations) -> str:
-    """Return the name that the Service's is an alias of; empty where it is none."""
+    """Return the name that the Service's is an alias of; empty where it is not one."""
     alias = seen.alias
     return alias.records[0].lower() if alias and alias.lost is None and alias.records else ""
 

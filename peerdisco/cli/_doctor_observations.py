@@ -160,6 +160,11 @@ def namespace_question(service: str) -> Question:
     return Question(service.partition(".")[2], "A")
 
 
+def api_question(domain: str) -> Question:
+    """Return the question for the API server, a Service that every cluster has."""
+    return Question(f"kubernetes.default.svc.{domain}.", "A")
+
+
 def own_question(packed: bytes) -> Question:
     """Return the question which Services list an address."""
     return Question(reverse_name(packed), "PTR")

@@ -24,6 +24,7 @@ from peerdisco.cli._doctor_observations import (
     Probe,
     ServerSight,
     Verdict,
+    api_question,
     namespace_question,
     own_question,
 )
@@ -118,7 +119,7 @@ def _questions(place: Place) -> list[Question]:
     """Return what is asked besides the questions of a lookup."""
     questions = [Question(place.service, "A"), Question(place.service, "AAAA")]
     if names.is_service(place.service):
-        questions.append(namespace_question(place.service))
+        questions += [namespace_question(place.service), api_question(place.domain.value)]
     return questions + [own_question(ip) for ip in place.own_packed[:2]]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from peerdisco._core import names
 from peerdisco._core.addresses import text_of
 from peerdisco._core.listing import Listing, address_of
-from peerdisco.cli._doctor_observations import Observations, Place
+from peerdisco.answers import Answer, Outcome, Question
+from peerdisco.cli._doctor_observations import Observations, Place, api_question, namespace_question
 from peerdisco.cli._doctor_report import Check, fail, ok, warn
 from peerdisco.errors import ConfigError
 
@@ -101,16 +102,19 @@ def _domain(seen: Observations) -> Check:
     if schema.lost is None and schema.rcode == "NOERROR" and schema.records:
         version = schema.records[0].strip('"')
         return ok("cluster-domain", f"{described}; confirmed by dns-version.{value} ({version})")
+    api = api_question(value)
+    if _has_addresses(seen, api):
+        return ok("cluster-domain", f"{described}; confirmed by {api.name}")
     said = schema.lost.detail if schema.lost else f"answered {_rcode(schema.rcode)}"
     described += f"; not confirmed: asked for dns-version.{value}, {seen.asked} {said}"
-    if schema.is_answer and names.is_service(seen.place.service) and not _is_listed(seen):
+    if schema.is_answer and names.is_service(seen.place.service) and not _is_served(seen):
         return fail(
             "wrong-cluster-domain",
             described,
             "This nameserver serves no such cluster. Is the domain another one (--cluster-domain), or is the "
             f"nameserver not the cluster's? {_DNS_POLICY}",
         )
-    # kube-dns and others serve a cluster without saying which schema they follow.
+    # Not every server of a cluster says which schema it follows.
     return ok("cluster-domain", described)
 
 
@@ -118,9 +122,17 @@ def _rcode(rcode: str) -> str:
     return "NODATA" if rcode == "NOERROR" else rcode
 
 
-def _is_listed(seen: Observations) -> bool:
-    """Return whether DNS knows the Service after all."""
-    return not isinstance(seen.verdict, Listing) or bool(seen.verdict.endpoints | seen.verdict.own)
+def _is_served(seen: Observations) -> bool:
+    """Return whether DNS knows a name of the cluster domain after all: the Service, or its namespace."""
+    namespace = seen.said.get(namespace_question(seen.place.service))
+    if isinstance(namespace, Answer) and namespace.outcome is not Outcome.NXDOMAIN:
+        return True
+    return not isinstance(seen.verdict, Listing) or seen.verdict.outcome is not Outcome.NXDOMAIN
+
+
+def _has_addresses(seen: Observations, question: Question) -> bool:
+    said = seen.said.get(question)
+    return isinstance(said, Answer) and bool(said.addresses)
 
 
 def _own(seen: Observations) -> Check:

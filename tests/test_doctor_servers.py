@@ -160,3 +160,15 @@ def test_a_question_is_sent_once() -> None:
 
         assert len(cluster.questions) == 1
         assert set(map(id, found)) == {id(asker.said()[question])}
+
+
+def test_a_slow_server_is_waited_for() -> None:
+    """A server that was seen to be slow is given its time, and not asked again meanwhile."""
+    with LocalCluster() as cluster:
+        cluster.headless("web", ["10.0.0.1"])
+        cluster.fail("delay", seconds=0.4)
+        asker, server = Asker(1.5), Nameserver.parse(cluster.nameserver)
+        asker.probe(server, WEB, "A", timeout=1.2)
+
+        assert asker.lookup([server], Question(WEB, "A")).addresses
+        assert len(cluster.questions) == 2

@@ -134,10 +134,11 @@ def test_an_interrupted_caller_interrupts_nobody_else(pool: ThreadPoolExecutor) 
     gate.opened.release()
     with pytest.raises(KeyboardInterrupt):
         interrupted.result(30)
-    gate.opened.release()
+    gate.opened.release(len(calls))  # a caller that wakes up late may find the next lookup ended, and begin its own
 
     assert {call.result(30).ips for call in calls} == {(FIRST,)}
-    assert (gate.number, watcher.status.failures) == (2, 0)
+    assert 2 <= gate.number <= 1 + len(calls)
+    assert watcher.status.failures == 0
 
 
 def test_closing_ends_every_share(pool: ThreadPoolExecutor) -> None:

@@ -63,6 +63,8 @@ def test_a_dead_first_server() -> None:
     alive = sight(REPLY, server=SECOND)
 
     assert problems(with_servers(silent(), alive), "ask") == [("dead-first-nameserver", "warning")]
+    assert "wait 5 s" in checks(with_servers(silent(), alive), "ask")[0].hint
+    assert "ask it first" in checks(with_servers(silent(reason="refused"), alive), "ask")[0].hint
     assert problems(with_servers(alive, silent()), "ask") == [("timeout", "warning")]
 
 

@@ -39,10 +39,11 @@ def _udp(sight: ServerSight, *, is_first: bool, others: Sequence[ServerSight], t
     if reply is None:
         why = _why_lost(sight.udp)
         if is_first and are_others_usable:
+            cost = "wait 5 s for it in each lookup" if why.reason == "timeout" else "ask it first in each lookup"
             return warn(
                 "dead-first-nameserver",
                 f"{why}; it is the first nameserver, and others answer",
-                f"Other programs in this Pod wait 5 s for it in each lookup. {cure_of(why.reason)}",
+                f"Other programs in this Pod {cost}. {cure_of(why.reason)}",
             )
         return _bad(why.reason, str(why), is_tolerable=are_others_usable)
     told = f"{server} replied over UDP in {_milliseconds(reply)}"

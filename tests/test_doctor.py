@@ -1,74 +1,16 @@
-"""`peerdisco doctor` as a whole, against a cluster's DNS on 127.0.0.1: codes, exit codes, questions, time."""
+"""What `peerdisco doctor` finds in a cluster's DNS on 127.0.0.1: the codes, by Service and by fault."""
 
-import ast
-import json
-import os
-import re
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 
-import peerdisco.cli
-from peerdisco.cli import main
-from peerdisco.cli._doctor_asker import MOST_QUESTIONS
-from peerdisco.cli._doctor_report import GOOD, GROUPS, PROBLEMS
+from peerdisco.cli._doctor_report import GROUPS
 from peerdisco.testing import LocalCluster, Pod
+from peerdisco.testing.cluster import Fault
+from tests.support.doctors import Run, cluster, pod, run
 from tests.support.sockets import closed_port
 
-CLI = Path(peerdisco.cli.__file__).parent
-DOCS = Path(__file__).parents[1] / "docs"
-REASONS = {"timeout", "servfail", "refused", "malformed", "truncated", "no-nameserver"}
-
-
-class Run(Protocol):
-    """Runs the doctor, and gives its exit code, and the codes of what is not well by group."""
-
-    def __call__(self, *arguments: str) -> tuple[int, dict[str, list[str]]]:
-        """Run it with these arguments."""
-
-
-@pytest.fixture
-def cluster() -> Iterator[LocalCluster]:
-    """The story's Services."""
-    with LocalCluster() as cluster:
-        cluster.headless("test-cs-svc", ["200.96.1.50", "200.96.0.59", "200.96.2.24"], ports={"80-80": 80})
-        cluster.cluster_ip("test-cs-svc-head", "200.68.238.114")
-        yield cluster
-
-
-@pytest.fixture(autouse=True)
-def pod(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of a Pod of the story, and nothing else that the command reads."""
-    for key in os.environ:
-        if key.startswith(("PEERDISCO_", "POD_")):
-            monkeypatch.delenv(key)
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
-    monkeypatch.setenv("POD_IPS", "200.96.0.59")
-    monkeypatch.setenv("POD_NAMESPACE", "default")
-    monkeypatch.setenv("PEERDISCO_CLUSTER_DOMAIN", "cluster.local")
-    monkeypatch.setenv("PEERDISCO_NAMESERVERS", cluster.nameserver)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the doctor, and gives its exit code, and the codes of what is not well by group."""
-
-    def doctor(*arguments: str) -> tuple[int, dict[str, list[str]]]:
-        code = main(["doctor", *arguments, "--output", "json"])
-        told = json.loads(capsys.readouterr().out)
-        found = {
-            category["name"]: [check["code"] for check in category["checks"] if check["result"] != "success"]
-            for category in told["categories"]
-        }
-        assert told["success"] is (code == 0)
-        return code, {name: codes for name, codes in found.items() if codes}
-
-    return doctor
+__all__ = ["cluster", "pod", "run"]  # fixtures
 
 
 def test_a_healthy_service(cluster: LocalCluster, run: Run) -> None:
@@ -107,7 +49,7 @@ def test_what_a_service_is(cluster: LocalCluster, run: Run, service: str, code: 
         ("garbage", "malformed"),
     ],
 )
-def test_how_dns_fails(cluster: LocalCluster, run: Run, fault: Any, code: str) -> None:
+def test_how_dns_fails(cluster: LocalCluster, run: Run, fault: Fault, code: str) -> None:
     """Each way in which DNS fails has its code in every group that needs an answer."""
     cluster.fail(fault)
     exit_code, found = run("test-cs-svc", "--timeout", "0.5")
@@ -208,115 +150,3 @@ def test_without_a_nameserver(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     assert exit_code == 1
     assert found == {group: ["no-nameserver"] for group in GROUPS.values()}
-
-
-# -- the command --
-
-
-def test_silence_takes_little_more_than_the_timeout(cluster: LocalCluster, run: Run) -> None:
-    """With every server silent, the doctor ends within its timeout and two seconds."""
-    cluster.fail("drop")
-    servers = [argument for _ in range(5) for argument in ("--nameserver", cluster.nameserver)]
-    began = time.monotonic()
-
-    assert run("test-cs-svc", "--timeout", "0.5", *servers)[0] == 1
-    assert time.monotonic() - began < 2.5
-    assert len(cluster.questions) <= MOST_QUESTIONS
-
-
-def test_most_questions(cluster: LocalCluster, run: Run) -> None:
-    """However many servers there are and whatever they lose, no more than 40 questions are sent."""
-    cluster.headless("big", [f"10.0.{n >> 8}.{n & 255}" for n in range(1, 5001)], ports={"http": 80})
-    cluster.fail("drop", times=6, transport="udp")
-    with LocalCluster() as refusing, LocalCluster() as silent:
-        silent.fail("drop")
-        refusing.fail("refused")
-        clusters = (silent, refusing, cluster)
-        servers = [argument for one in (*clusters, *clusters) for argument in ("--nameserver", one.nameserver)]
-        run("big", "--timeout", "2", "--port", "nope", *servers)
-
-        assert sum(len(one.questions) for one in clusters) <= MOST_QUESTIONS == 40
-
-
-def test_text_in_a_pipe(cluster: LocalCluster) -> None:
-    """In a pipe there is no colour, each check has one line, and the exit code is the command's."""
-    command = [sys.executable, "-m", "peerdisco", "doctor", "test-cs-svc-head"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
-
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "\033" not in done.stdout
-    assert done.stdout.splitlines()[-1] == "not healthy; failed: not-headless"
-
-
-def test_short(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where all is well, the short form prints nothing."""
-    assert main(["doctor", "test-cs-svc", "--output", "short"]) == 0
-    assert capsys.readouterr().out == ""
-
-
-def test_only_some_groups(cluster: LocalCluster, run: Run) -> None:
-    """What is not asked for neither shows nor counts, and what is asked for fails by itself."""
-    assert run("test-cs-svc-head", "--only", "where", "--only", "ask") == (0, {})
-    assert run("test-cs-svc-head", "--only", "me") == (1, {"me": ["not-headless"]})
-    cluster.fail("drop")
-    for group in ("headless", "who", "me"):
-        assert run("test-cs-svc", "--timeout", "0.2", "--only", group) == (1, {GROUPS[group]: ["timeout"]})
-
-
-def test_warnings_that_fail(run: Run) -> None:
-    """With `--fail-on warning`, a warning is a failure."""
-    not_listed = ["test-cs-svc", "--own-ips", "10.0.0.9"]
-
-    assert run(*not_listed) == (0, {"me": ["self-not-listed"]})
-    assert run(*not_listed, "--fail-on", "warning") == (1, {"me": ["self-not-listed"]})
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--only", "all"], ["--wait", "-1"], ["--wait", "inf"], ["--wait", "x"], ["--output", "xml"]]
-)
-def test_wrong_arguments_are_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """What makes no sense ends in the usage of the command."""
-    with pytest.raises(SystemExit) as ended:
-        main(["doctor", "test-cs-svc", *arguments])
-
-    assert ended.value.code == 2
-    err = capsys.readouterr().err
-    assert "usage: peerdisco doctor" in err
-    assert f"argument {arguments[0]}: " in err
-
-
-def test_wrong_options_are_2(capsys: pytest.CaptureFixture[str]) -> None:
-    """An option that no lookup could have is an error of the command line, not a failed check."""
-    assert main(["doctor", "test-cs-svc", "--timeout", "0"]) == 2
-    assert main(["doctor", "10.0.0.1"]) == 2
-    assert capsys.readouterr().out == ""
-
-
-# -- codes --
-
-
-def test_every_code_is_known() -> None:
-    """The codes that the doctor's modules write are those of its lists, and each is written somewhere."""
-    written = set()
-    for path in CLI.glob("*doctor*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.IfExp) and node.args:
-                maker, first = ast.unparse(node.func), node.args[0]
-                if maker in (
-                    "ok",
-                    "warn",
-                    "fail",
-                    "warn if is_tolerable else fail",
-                    "fail if is_first_wrong else warn",
-                ):
-                    written |= {first.value} if isinstance(first, ast.Constant) else set()
-    options = {"no-namespace", "bad-option"}
-
-    assert written | REASONS | options == {*GOOD, *PROBLEMS}
-
-
-def test_every_code_is_documented() -> None:
-    """The page about the doctor lists each code."""
-    rows = re.findall(r"^\| `([a-z-]+)` \|", (DOCS / "how-to/doctor.md").read_text("utf-8"), re.MULTILINE)
-
-    assert sorted(rows) == sorted((*GOOD, *PROBLEMS))

@@ -211,6 +211,18 @@ class PeerWatcher:
     ) -> None:
         self.close()
 
+    def _snapshots(self) -> Iterator[PeerSet]:
+        """Return the list as it is, then again whenever list, outcome or staleness changes, until `close`."""
+        seen: PeerSet | None = None
+        with self._runner.listening() as pause:
+            while not self._watch.stopping:
+                peers = self.peers
+                if seen is not None and seen._is_unchanged(peers):
+                    pause(None)
+                else:
+                    seen = peers
+                    yield peers
+
     def _changes(self) -> Iterator[Change]:
         reader = ChangeCursor()
         with self._runner.listening() as pause:

@@ -155,6 +155,15 @@ def test_the_dashboard_is_laid_out() -> None:
         assert len({panel[key] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
 
 
+def test_the_guide_names_everything(exposed: dict[str, set[str]]) -> None:
+    """The table of the guide has every metric, and its text every code of a lookup."""
+    guide = (ROOT / "docs/how-to/metrics.md").read_text()
+    series = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exposed}
+
+    assert set(re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE)) == series
+    assert [code for code in LOOKUP_CODES if f"`{code}`" not in guide] == []
+
+
 def test_codes_are_those_of_lookups() -> None:
     """Every reason to fail is counted under a code of the list above."""
     for reason in get_args(Reason):

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Protocol
 
 from peerdisco._version import __version__
-from peerdisco.cli import demo, doctor, lookup
+from peerdisco.cli import demo, doctor, lookup, wait, watch
 from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDiscoError
 
 _EXIT_CODES = {ConfigError: 2, LookupFailed: 3, NotHeadlessError: 4}
@@ -39,7 +39,7 @@ class Command(Protocol):
         """Do it, and return the exit code."""
 
 
-_COMMANDS: dict[str, Command] = {"lookup": lookup, "doctor": doctor, "demo": demo}
+_COMMANDS: dict[str, Command] = {"lookup": lookup, "wait": wait, "watch": watch, "doctor": doctor, "demo": demo}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,8 +20,8 @@ _OPTIONS = {
 }
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
-    """Adds the Service and the options of a lookup."""
+def declare(parser: argparse.ArgumentParser, *, timeout: str = "--timeout") -> None:
+    """Declare the Service and the options of a lookup; `timeout` is what its timeout is called here."""
     parser.add_argument(
         "service",
         metavar="NAME",
@@ -29,7 +29,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="the headless Service: svc, svc.ns, svc.ns.svc or a full name; default: PEERDISCO_SERVICE",
     )
     for name, (metavar, text) in _OPTIONS.items():
-        parser.add_argument("--" + name.replace("_", "-"), metavar=metavar, help=text)
+        flag = timeout if name == "timeout" else "--" + name.replace("_", "-")
+        parser.add_argument(flag, dest=name, metavar=metavar, help=text)
     parser.add_argument(
         "--nameserver",
         dest="nameservers",

@@ -2,7 +2,7 @@
 
 ```
 PeerDiscoError
-├── ConfigError        (also a ValueError)    an option that can't be right; nothing was sent
+├── ConfigError        (also a ValueError)    an option is invalid; nothing was sent
 ├── LookupFailed                              DNS could not say who is there
 ├── NotHeadlessError                          the Service has a ClusterIP: DNS can't name its Pods
 └── PeersNotReady      (also a TimeoutError)  too few peers within the time given
@@ -42,7 +42,7 @@ class PeerDiscoError(Exception):
 
 
 class ConfigError(PeerDiscoError, ValueError):
-    """An option that can't be right, found before anything was sent.
+    """An option is invalid. No query was sent.
 
     Attributes:
         key: the option's name, as it was given (`refresh`, `PEERDISCO_REFRESH`, …).

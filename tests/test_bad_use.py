@@ -10,77 +10,77 @@ import pytest
 
 from peerdisco import AsyncPeerWatcher, Change, ConfigError, LookupFailed, Outcome, PeerWatcher
 from peerdisco.testing import FakeClock, FakeResolver
-from tests.support.watchers import FIRST, MakeWorld, World, clock, fake, watch
+from tests.support.watchers import FIRST, Driver, MakeDriver, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 
 
-def test_peers_before_the_start(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_peers_before_the_start(watch: MakeDriver, fake: FakeResolver) -> None:
     """Nobody is listed before the start, the outcome says that nothing was asked, and so does the status."""
-    world = watch(resolver=fake, start=False)
+    driver = watch(resolver=fake, start=False)
 
-    assert (len(world.watcher.peers), world.watcher.peers.outcome) == (0, Outcome.PENDING)
-    assert (world.watcher.status.lookups, world.watcher.status.next_refresh) == (0, None)
+    assert (len(driver.watcher.peers), driver.watcher.peers.outcome) == (0, Outcome.PENDING)
+    assert (driver.watcher.status.lookups, driver.watcher.status.next_refresh) == (0, None)
     assert fake.questions == []
 
 
-@pytest.mark.parametrize("use", [lambda world: world.wait_for(1), lambda world: next(world.changes())])
-def test_use_before_the_start(watch: MakeWorld, fake: FakeResolver, use: Callable[[World], object]) -> None:
+@pytest.mark.parametrize("use", [lambda driver: driver.wait_for(1), lambda driver: next(driver.changes())])
+def test_use_before_the_start(watch: MakeDriver, fake: FakeResolver, use: Callable[[Driver], object]) -> None:
     """Waiting for what cannot come is refused, with the cure."""
-    world = watch(resolver=fake, start=False)
+    driver = watch(resolver=fake, start=False)
     with pytest.raises(RuntimeError, match=r"not started; call start\(\)"):
-        use(world)
+        use(driver)
 
 
-def test_refresh_before_the_start(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_refresh_before_the_start(watch: MakeDriver, fake: FakeResolver) -> None:
     """A lookup by hand needs no thread and no task."""
     assert watch(resolver=fake, start=False).refresh().ips == (FIRST,)
 
 
-def test_start_twice(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_start_twice(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """The second start changes nothing: nobody asks twice."""
-    world = watch(resolver=fake)
-    world.start()
-    world.pass_time(clock)
-    world.start()
-    world.pass_time(clock)
-    assert world.watcher.status.lookups == 1
+    driver = watch(resolver=fake)
+    driver.start()
+    driver.pass_time(clock)
+    driver.start()
+    driver.pass_time(clock)
+    assert driver.watcher.status.lookups == 1
 
 
 @pytest.mark.parametrize(
     "use",
     [
-        lambda world: world.start(),
-        lambda world: world.refresh(),
-        lambda world: world.wait_for(1),
-        lambda world: next(world.changes()),
-        lambda world: world.subscribe(print),
+        lambda driver: driver.start(),
+        lambda driver: driver.refresh(),
+        lambda driver: driver.wait_for(1),
+        lambda driver: next(driver.changes()),
+        lambda driver: driver.subscribe(print),
     ],
     ids=["start", "refresh", "wait_for", "changes", "subscribe"],
 )
-def test_use_after_close(watch: MakeWorld, fake: FakeResolver, use: Callable[[World], object]) -> None:
+def test_use_after_close(watch: MakeDriver, fake: FakeResolver, use: Callable[[Driver], object]) -> None:
     """What a closed watcher cannot do is refused."""
-    world = watch(resolver=fake)
-    world.wait_for(1)
-    world.close()
+    driver = watch(resolver=fake)
+    driver.wait_for(1)
+    driver.close()
     with pytest.raises(RuntimeError, match="the watcher is closed; make a new one"):
-        use(world)
+        use(driver)
 
 
-def test_reading_after_close(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_reading_after_close(watch: MakeDriver, fake: FakeResolver) -> None:
     """The last list and status of a closed watcher can still be read."""
-    world = watch(resolver=fake)
-    world.wait_for(1)
-    world.close()
-    assert world.watcher.peers.ips == (FIRST,)
-    assert world.watcher.status.lookups == 1
+    driver = watch(resolver=fake)
+    driver.wait_for(1)
+    driver.close()
+    assert driver.watcher.peers.ips == (FIRST,)
+    assert driver.watcher.status.lookups == 1
 
 
-def test_close_twice(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_close_twice(watch: MakeDriver, fake: FakeResolver) -> None:
     """Closing again, or before the start, is no error."""
-    world = watch(resolver=fake)
-    world.close()
-    world.close()
+    driver = watch(resolver=fake)
+    driver.close()
+    driver.close()
     never_started = watch(resolver=fake, start=False)
     never_started.close()
     with pytest.raises(RuntimeError, match="closed"):
@@ -125,15 +125,15 @@ async def test_aclose_from_a_callback(fake: FakeResolver) -> None:
         ({"stable_for": None}, "stable_for"),
     ],
 )
-def test_wait_for_nonsense(watch: MakeWorld, fake: FakeResolver, arguments: Any, key: str) -> None:
+def test_wait_for_nonsense(watch: MakeDriver, fake: FakeResolver, arguments: Any, key: str) -> None:
     """What cannot be waited for is refused at once, by name."""
-    world = watch(resolver=fake)
+    driver = watch(resolver=fake)
     with pytest.raises(ConfigError, match=rf"^{key}="):
-        world.wait_for(**arguments)
+        driver.wait_for(**arguments)
 
 
 @pytest.mark.parametrize("resolver", [object(), "10.96.0.10", 5])
-def test_a_resolver_without_the_method(watch: MakeWorld, resolver: object) -> None:
+def test_a_resolver_without_the_method(watch: MakeDriver, resolver: object) -> None:
     """A resolver that cannot answer is refused when the watcher is made."""
     with pytest.raises(ConfigError, match=r"^resolver=.*has no method `a?lookup`"):
         watch("svc", resolver=resolver)
@@ -151,20 +151,20 @@ def test_a_resolver_for_the_other_world() -> None:
         AsyncPeerWatcher("svc", resolver=Blocking())  # type: ignore[arg-type] # that is the test
 
 
-def test_an_option_that_does_not_exist(watch: MakeWorld) -> None:
+def test_an_option_that_does_not_exist(watch: MakeDriver) -> None:
     """A misspelt option is refused by name."""
     with pytest.raises(ConfigError, match=r"^refesh=5: no such option"):
         watch("svc", refesh=5)  # type: ignore[call-arg] # that is the test
 
 
-def test_a_failing_start_is_no_error(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_a_failing_start_is_no_error(watch: MakeDriver, fake: FakeResolver) -> None:
     """DNS that is down when the watcher starts is not the start's business."""
     fake.fail("svc")
-    world = watch(resolver=fake)
+    driver = watch(resolver=fake)
     with pytest.raises(LookupFailed):
-        world.refresh()
+        driver.refresh()
     fake.heal("svc")
-    assert world.refresh().ips == (FIRST,)
+    assert driver.refresh().ips == (FIRST,)
 
 
 def test_a_subscriber_must_not_wait(fake: FakeResolver) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from peerdisco import AsyncPeerWatcher, Change, ConfigError, PeerWatcher
 from peerdisco.testing import FakeClock, FakeResolver
-from tests.support.watchers import FIRST, OWN, SECOND, THIRD, MakeWorld, clock, fake, watch
+from tests.support.watchers import FIRST, OWN, SECOND, THIRD, MakeDriver, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 
@@ -20,50 +20,50 @@ def told(change: Change) -> tuple[list[str], list[str], tuple[str, ...]]:
     return list(map(str, change.added)), list(map(str, change.removed)), change.peers.ips
 
 
-def test_the_first_change_adds_everyone(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_the_first_change_adds_everyone(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """The stream alone tells the whole story, whenever one begins to listen."""
-    world = watch(resolver=fake)
-    early = world.changes()
+    driver = watch(resolver=fake)
+    early = driver.changes()
     assert told(next(early)) == ([FIRST], [], (FIRST,))
     fake["svc"] = [OWN, FIRST, SECOND]
-    world.pass_time(clock, 60)
+    driver.pass_time(clock, 60)
 
     assert told(next(early)) == ([SECOND], [], (FIRST, SECOND))
-    assert told(next(world.changes())) == ([FIRST, SECOND], [], (FIRST, SECOND))
+    assert told(next(driver.changes())) == ([FIRST, SECOND], [], (FIRST, SECOND))
 
 
-def test_a_slow_consumer_gets_one_change(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_a_slow_consumer_gets_one_change(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Whatever happens meanwhile is merged; what came and went again is not told at all."""
-    world = watch(resolver=fake, removal_confirmations=1)
-    stream = world.changes()
+    driver = watch(resolver=fake, removal_confirmations=1)
+    stream = driver.changes()
     next(stream)
     for pods in ([OWN, FIRST, SECOND], [OWN, FIRST, SECOND, THIRD], [OWN, SECOND, THIRD], [OWN, SECOND]):
         fake["svc"] = pods
-        world.pass_time(clock, 60)
+        driver.pass_time(clock, 60)
 
     assert told(next(stream)) == ([SECOND], [FIRST], (SECOND,))
 
 
-def test_consumers_are_independent(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_consumers_are_independent(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Each consumer has a place of its own in the story."""
-    world = watch(resolver=fake)
-    quick, slow = world.changes(), world.changes()
+    driver = watch(resolver=fake)
+    quick, slow = driver.changes(), driver.changes()
     quick_story = [told(next(quick))]
     for pods in ([OWN, FIRST, SECOND], [OWN, FIRST, SECOND, THIRD]):
         fake["svc"] = pods
-        world.pass_time(clock, 60)
+        driver.pass_time(clock, 60)
         quick_story.append(told(next(quick)))
 
     assert [added for added, _, _ in quick_story] == [[FIRST], [SECOND], [THIRD]]
     assert told(next(slow)) == ([FIRST, SECOND, THIRD], [], (FIRST, SECOND, THIRD))
 
 
-def test_the_stream_ends_with_the_watcher(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_the_stream_ends_with_the_watcher(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """After `close` a stream has nothing more to say, whether or not it had begun."""
-    world = watch(resolver=fake)
-    begun, fresh = world.changes(), world.changes()
+    driver = watch(resolver=fake)
+    begun, fresh = driver.changes(), driver.changes()
     next(begun)
-    world.close()
+    driver.close()
 
     assert list(begun) == []
     assert list(fresh) == []
@@ -81,48 +81,48 @@ def test_a_consumer_that_waits_is_released(fake: FakeResolver, clock: FakeClock)
         assert [added for added, _, _ in story.result(10)] == [[FIRST], [SECOND]]
 
 
-def test_subscribe(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_subscribe(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """The first call adds everyone, each later one tells a change, and nothing comes without one."""
-    world = watch(resolver=fake)
-    world.pass_time(clock)
+    driver = watch(resolver=fake)
+    driver.pass_time(clock)
     calls: list[Change] = []
-    world.subscribe(calls.append)
-    world.pass_time(clock)
+    driver.subscribe(calls.append)
+    driver.pass_time(clock)
     assert [told(change) for change in calls] == [([FIRST], [], (FIRST,))]
-    world.pass_time(clock, 60)
+    driver.pass_time(clock, 60)
     fake["svc"] = [OWN, FIRST, SECOND]
-    world.pass_time(clock, 60)
+    driver.pass_time(clock, 60)
 
     assert [told(change)[0] for change in calls] == [[FIRST], [SECOND]]
 
 
-def test_subscribe_before_the_start(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_subscribe_before_the_start(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Someone who subscribes early misses nothing."""
-    world = watch(resolver=fake, start=False)
+    driver = watch(resolver=fake, start=False)
     calls: list[Change] = []
-    world.subscribe(calls.append)
+    driver.subscribe(calls.append)
     assert calls == []
-    world.start()
-    world.pass_time(clock)
+    driver.start()
+    driver.pass_time(clock)
     assert [told(change)[0] for change in calls] == [[FIRST]]
 
 
-def test_unsubscribe(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_unsubscribe(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Who has unsubscribed is not called any more; doing so twice is no error."""
-    world = watch(resolver=fake)
+    driver = watch(resolver=fake)
     calls: list[Change] = []
-    unsubscribe = world.subscribe(calls.append)
-    world.pass_time(clock)
+    unsubscribe = driver.subscribe(calls.append)
+    driver.pass_time(clock)
     unsubscribe()
     unsubscribe()
     fake["svc"] = [OWN]
-    world.pass_time(clock, 60)
+    driver.pass_time(clock, 60)
     assert len(calls) == 1
 
 
-def test_unsubscribe_inside_a_callback(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
-    """A callback can end itself and others while it runs; whom it ended is not called, the rest are."""
-    world = watch(resolver=fake, start=False)
+def test_unsubscribe_inside_a_callback(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
+    """A callback can end itself and others while it runs; one that was ended is not called, the rest are."""
+    driver = watch(resolver=fake, start=False)
     calls: list[str] = []
     ends: list[Callable[[], None]] = []
 
@@ -131,54 +131,54 @@ def test_unsubscribe_inside_a_callback(watch: MakeWorld, fake: FakeResolver, clo
         for end in ends:
             end()
 
-    ends.append(world.subscribe(first))
-    ends.append(world.subscribe(lambda _: calls.append("second")))
-    world.subscribe(lambda _: calls.append("third"))
-    world.start()
-    world.pass_time(clock)
+    ends.append(driver.subscribe(first))
+    ends.append(driver.subscribe(lambda _: calls.append("second")))
+    driver.subscribe(lambda _: calls.append("third"))
+    driver.start()
+    driver.pass_time(clock)
     fake["svc"] = [OWN, FIRST, SECOND]
-    world.pass_time(clock, 60)
+    driver.pass_time(clock, 60)
 
     assert calls == ["first", "third", "third"]
 
 
 def test_a_callback_that_raises(
-    watch: MakeWorld, fake: FakeResolver, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    watch: MakeDriver, fake: FakeResolver, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A subscriber's error is logged, the others still run, and the watcher goes on."""
-    world = watch(resolver=fake)
+    driver = watch(resolver=fake)
     calls: list[Change] = []
 
     def bad(change: Change) -> None:
         raise ZeroDivisionError("my own")
 
-    world.subscribe(bad)
-    world.subscribe(calls.append)
-    world.pass_time(clock)
+    driver.subscribe(bad)
+    driver.subscribe(calls.append)
+    driver.pass_time(clock)
     fake["svc"] = [OWN, FIRST, SECOND]
-    world.pass_time(clock, 60)
+    driver.pass_time(clock, 60)
 
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert [told(change)[0] for change in calls] == [[FIRST], [SECOND]]
     assert len(errors) == 2
     assert all(error.exc_info and error.exc_info[0] is ZeroDivisionError for error in errors)
-    assert not world.watcher.status.failures
+    assert not driver.watcher.status.failures
 
 
-def test_subscribers_see_what_the_watcher_lists(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_subscribers_see_what_the_watcher_lists(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Inside a callback the watcher's own list is the one that the change ends in."""
-    world = watch(resolver=fake)
+    driver = watch(resolver=fake)
     same: list[bool] = []
-    world.subscribe(lambda change: same.append(change.peers is world.watcher.peers))
-    world.pass_time(clock)
+    driver.subscribe(lambda change: same.append(change.peers is driver.watcher.peers))
+    driver.pass_time(clock)
     assert same == [True]
 
 
-def test_a_callback_that_can_not_be_called(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_a_callback_that_can_not_be_called(watch: MakeDriver, fake: FakeResolver) -> None:
     """What can't be called is refused at once."""
-    world = watch(resolver=fake)
+    driver = watch(resolver=fake)
     with pytest.raises(ConfigError, match="callback=7: can't be called"):
-        world.subscribe(7)  # type: ignore[arg-type] # as a user might
+        driver.subscribe(7)  # type: ignore[arg-type] # as a user might
 
 
 def test_a_thread_awaits_nothing() -> None:

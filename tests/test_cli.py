@@ -111,7 +111,7 @@ def test_an_incomplete_list_is_said_to_be(cluster: LocalCluster, capsys: pytest.
 
 
 def test_a_bad_option_is_2(capsys: pytest.CaptureFixture[str]) -> None:
-    """An option that can't be right is named."""
+    """An invalid option is named."""
     code = main(["lookup", "test-cs-svc", "--timeout", "soon"])
 
     out, err = capsys.readouterr()

@@ -14,7 +14,7 @@ from peerdisco._core.counters import BOUNDS
 from peerdisco.environment import Environment, StaticEnvironment
 from peerdisco.errors import Reason
 from peerdisco.testing import FakeClock, FakeResolver, LocalCluster
-from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
+from tests.support.watchers import FIRST, OWN, SECOND, MakeDriver, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 
@@ -37,41 +37,41 @@ class Slow:
         return self.lookup(question, timeout)
 
 
-def test_an_unchanged_answer_is_told_apart(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_an_unchanged_answer_is_told_apart(watch: MakeDriver, fake: FakeResolver) -> None:
     """Answers that bring news and answers that do not are counted under different codes."""
-    world = watch(resolver=fake, start=False)
+    driver = watch(resolver=fake, start=False)
     for pods in ([OWN, FIRST], [OWN, FIRST], [OWN, FIRST, SECOND], [OWN, FIRST, SECOND]):
         fake["svc"] = pods
-        world.refresh()
+        driver.refresh()
 
-    assert world.watcher.status.lookup_codes == {"changed": 2, "unchanged": 2}
+    assert driver.watcher.status.lookup_codes == {"changed": 2, "unchanged": 2}
 
 
 @pytest.mark.parametrize("reason", ["timeout", "servfail", "no_nameserver"])
-def test_a_failure_is_counted_by_its_code(watch: MakeWorld, fake: FakeResolver, reason: Reason) -> None:
+def test_a_failure_is_counted_by_its_code(watch: MakeDriver, fake: FakeResolver, reason: Reason) -> None:
     """A lookup that fails is counted under its reason, with hyphens."""
-    world = watch(resolver=fake, start=False)
+    driver = watch(resolver=fake, start=False)
     fake.fail("svc", reason)
     for _ in range(2):
         with pytest.raises(PeerDiscoError):
-            world.refresh()
+            driver.refresh()
 
-    assert world.watcher.status.lookup_codes == {reason.replace("_", "-"): 2}
+    assert driver.watcher.status.lookup_codes == {reason.replace("_", "-"): 2}
 
 
-def test_an_empty_answer_is_counted_by_what_it_says(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_an_empty_answer_is_counted_by_what_it_says(watch: MakeDriver, fake: FakeResolver) -> None:
     """An answer without Pods is counted under the code of its log record, before it is confirmed and after."""
-    world = watch(resolver=fake, start=False)
-    world.refresh()
+    driver = watch(resolver=fake, start=False)
+    driver.refresh()
     fake["svc"] = []
-    world.refresh()
-    assert world.watcher.peers.ips == (FIRST,)
-    world.refresh()
+    driver.refresh()
+    assert driver.watcher.peers.ips == (FIRST,)
+    driver.refresh()
 
-    assert world.watcher.status.lookup_codes == {"changed": 1, "no-ready-pods-or-typo": 2}
+    assert driver.watcher.status.lookup_codes == {"changed": 1, "no-ready-pods-or-typo": 2}
 
 
-def test_a_cluster_ip_and_a_broken_resolver_have_codes(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_a_cluster_ip_and_a_broken_resolver_have_codes(watch: MakeDriver, fake: FakeResolver) -> None:
     """A Service that is not headless, and a resolver that raises what it should not, are counted as well."""
     fake.cluster_ip("headed", "10.96.0.1")
     headed = watch("headed", resolver=fake, start=False)
@@ -85,57 +85,57 @@ def test_a_cluster_ip_and_a_broken_resolver_have_codes(watch: MakeWorld, fake: F
     assert broken.watcher.status.lookup_codes == {"resolver-error": 1}
 
 
-def test_durations_are_counted_in_buckets(watch: MakeWorld, clock: FakeClock) -> None:
+def test_durations_are_counted_in_buckets(watch: MakeDriver, clock: FakeClock) -> None:
     """A lookup of 3 ms is counted under every bound from 5 ms on, by the watcher's own clock."""
-    world = watch(resolver=Slow(clock), start=False)
-    world.refresh()
-    status = world.watcher.status
+    driver = watch(resolver=Slow(clock), start=False)
+    driver.refresh()
+    status = driver.watcher.status
 
     assert status.lookup_durations == tuple((bound, int(bound >= 0.005)) for bound in (*BOUNDS, math.inf))
     assert status.lookup_seconds == pytest.approx(0.003)
 
 
-def test_what_is_longer_than_every_bound_is_counted(watch: MakeWorld, clock: FakeClock) -> None:
+def test_what_is_longer_than_every_bound_is_counted(watch: MakeDriver, clock: FakeClock) -> None:
     """A lookup of a minute is in the last bucket alone."""
-    world = watch(resolver=Slow(clock, seconds=60), start=False, timeout=100)
-    world.refresh()
+    driver = watch(resolver=Slow(clock, seconds=60), start=False, timeout=100)
+    driver.refresh()
 
-    assert world.watcher.status.lookup_durations[-2:] == ((BOUNDS[-1], 0), (math.inf, 1))
+    assert driver.watcher.status.lookup_durations[-2:] == ((BOUNDS[-1], 0), (math.inf, 1))
 
 
-def test_changes_add_up_to_the_list(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_changes_add_up_to_the_list(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """What was added less what was removed is what is listed, also when `max_stale` empties the list."""
-    world = watch(resolver=fake, start=False, removal_confirmations=1, max_stale=10)
+    driver = watch(resolver=fake, start=False, removal_confirmations=1, max_stale=10)
     counted = []
     for pods in ([OWN, FIRST], [OWN, FIRST, SECOND], [OWN, SECOND], "timeout"):
         fake["svc"] = pods
         clock.advance(20)
         with contextlib.suppress(PeerDiscoError):
-            world.refresh()
-        status = world.watcher.status
+            driver.refresh()
+        status = driver.watcher.status
         counted.append((status.added, status.removed))
-        assert status.added - status.removed == len(world.watcher.peers)
+        assert status.added - status.removed == len(driver.watcher.peers)
 
     assert counted == [(1, 0), (2, 0), (2, 1), (2, 2)]
 
 
-def test_dropped_addresses_are_those_of_the_last_answer(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_dropped_addresses_are_those_of_the_last_answer(watch: MakeDriver, fake: FakeResolver) -> None:
     """Addresses outside the allowed networks are counted as long as DNS lists them."""
-    world = watch(resolver=fake, start=False, allowed_networks="10.0.0.0/24")
+    driver = watch(resolver=fake, start=False, allowed_networks="10.0.0.0/24")
     fake["svc"] = [OWN, FIRST, "192.0.2.1", "192.0.2.2"]
-    world.refresh()
-    dropped = world.watcher.status.dropped_addresses
+    driver.refresh()
+    dropped = driver.watcher.status.dropped_addresses
     fake["svc"] = [OWN, FIRST]
-    world.refresh()
+    driver.refresh()
 
-    assert (dropped, world.watcher.status.dropped_addresses) == (2, 0)
+    assert (dropped, driver.watcher.status.dropped_addresses) == (2, 0)
 
 
-def test_the_status_stays_ready_for_json(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_the_status_stays_ready_for_json(watch: MakeDriver, fake: FakeResolver) -> None:
     """The new numbers are in `to_dict` without any `Infinity`, and a status can still be hashed."""
-    world = watch(resolver=fake, start=False)
-    world.refresh()
-    status = world.watcher.status
+    driver = watch(resolver=fake, start=False)
+    driver.refresh()
+    status = driver.watcher.status
     told = json.loads(json.dumps(status.to_dict(), allow_nan=False))
 
     assert told["lookup_codes"] == {"changed": 1}
@@ -144,15 +144,15 @@ def test_the_status_stays_ready_for_json(watch: MakeWorld, fake: FakeResolver) -
     assert hash(status) == hash(status)
 
 
-def test_ignored_replies_are_counted(watch: MakeWorld) -> None:
+def test_ignored_replies_are_counted(watch: MakeDriver) -> None:
     """A reply with the wrong id is ignored and counted; where no DNS is asked, nothing is known."""
     with LocalCluster() as cluster:
         cluster.headless("svc", [OWN, FIRST])
         cluster.fail("wrong_id", times=1)
-        world = watch(start=False, timeout=1, own_ips=OWN, **cluster.options)
-        before = world.watcher.status.ignored_replies
-        world.refresh()
+        driver = watch(start=False, timeout=1, own_ips=OWN, **cluster.options)
+        before = driver.watcher.status.ignored_replies
+        driver.refresh()
         fixed = watch(start=False, static_ips=[OWN, FIRST], own_ips=OWN)
 
-        assert (before, world.watcher.status.ignored_replies) == (0, 1)
+        assert (before, driver.watcher.status.ignored_replies) == (0, 1)
         assert fixed.watcher.status.ignored_replies is None

@@ -13,7 +13,7 @@ from peerdisco.answers import SrvTarget
 from peerdisco.config import DiscoveryConfig
 from peerdisco.sync import run_lookup
 from peerdisco.testing import FakeResolver
-from tests.support.both import Discover, in_both_worlds
+from tests.support.both import Discover, sync_and_async
 
 TWO = frozenset(map(pack_ip, ("10.0.0.1", "10.0.0.2")))
 
@@ -33,7 +33,7 @@ class Odd:
         return self.result(question)
 
 
-@in_both_worlds
+@sync_and_async
 @pytest.mark.parametrize(
     ("result", "told"),
     [
@@ -63,7 +63,7 @@ def test_what_a_resolver_returns_is_checked(discover: Discover, result: Any, tol
     assert told in str(raised.value)
 
 
-@in_both_worlds
+@sync_and_async
 def test_a_set_that_the_resolver_goes_on_changing(discover: Discover) -> None:
     """A resolver may hand out a set that it changes later: the list stays as it was."""
     pods = set(TWO)

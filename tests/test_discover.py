@@ -10,11 +10,11 @@ from peerdisco import LookupFailed, NotHeadlessError, Outcome, Peer, Question, d
 from peerdisco.config import Family
 from peerdisco.testing import FakeResolver, LocalCluster
 from peerdisco.testing.cluster import Fault
-from tests.support.both import Discover, in_both_worlds, ips
+from tests.support.both import Discover, ips, sync_and_async
 
 PODS = ("200.96.1.50", "200.96.0.59", "200.96.2.24")
 
-pytestmark = in_both_worlds
+pytestmark = sync_and_async
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_the_default_resolver_of_a_block(discover: Discover) -> None:
 
 
 def test_own_found_by_the_kernel(discover: Discover, cluster: LocalCluster) -> None:
-    """Without a word about one's own address, the listed one that is this machine's is left out."""
+    """Without a word about this Pod's own address, the listed one that is this machine's is left out."""
     cluster.headless("local", ["127.0.0.1", "10.255.255.254"])
     peers = discover("local", allowed_networks="127.0.0.0/8,10.0.0.0/8", **cluster.options)
 

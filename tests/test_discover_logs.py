@@ -7,11 +7,11 @@ import pytest
 
 from peerdisco import Answer, Outcome
 from peerdisco.testing import FakeResolver
-from tests.support.both import Discover, in_both_worlds
+from tests.support.both import Discover, sync_and_async
 
 _numbers = itertools.count()
 
-pytestmark = in_both_worlds
+pytestmark = sync_and_async
 
 
 @pytest.fixture

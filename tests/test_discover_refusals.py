@@ -1,4 +1,4 @@
-"""What `discover_peers` and `adiscover_peers` refuse before any packet leaves, and whom they ask instead of DNS."""
+"""What `discover_peers` and `adiscover_peers` refuse before any packet leaves, and what they ask instead of DNS."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,9 +9,9 @@ import pytest
 from peerdisco import Answer, ConfigError, DiscoveryConfig, Outcome, Question, StaticResolver
 from peerdisco.testing import FakeResolver, LocalCluster
 from tests.support import bad_input
-from tests.support.both import Discover, in_both_worlds
+from tests.support.both import Discover, sync_and_async
 
-pytestmark = in_both_worlds
+pytestmark = sync_and_async
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_no_service(discover: Discover, cluster: LocalCluster, service: Any) -> 
 
 @pytest.mark.parametrize(("key", "value"), bad_input.VALUES, ids=lambda part: repr(part)[:40])
 def test_no_option(discover: Discover, cluster: LocalCluster, key: str, value: Any) -> None:
-    """An unknown option, or a value that can't be right, is refused by name."""
+    """An unknown option, or an invalid value, is refused by name."""
     options: dict[str, Any] = {**cluster.options, key: value}
     with pytest.raises(ConfigError) as raised:
         discover("web", **options)

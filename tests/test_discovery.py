@@ -1,4 +1,4 @@
-"""What is asked about a Service and what the answers come to: families, ClusterIPs, oneself, parts of a list."""
+"""What is asked about a Service and what the answers come to: families, ClusterIPs, this Pod, parts of a list."""
 
 import itertools
 
@@ -40,7 +40,7 @@ def listed(listing: Listing) -> list[str]:
     ],
 )
 def test_families(family: str, own: str | None, found: list[str], asked: str) -> None:
-    """Of a dual-stack Service the wanted family is asked for; of itself, the one of one's own first address."""
+    """Of a dual-stack Service the wanted family is asked for; of itself, the one of this Pod's own first address."""
     subject = discovery(family=family, own_ips=own)
     listing, questions = answered(subject.steps(), FakeResolver({"web": DUAL}))
 
@@ -100,7 +100,7 @@ def test_both_as_complete_as_each() -> None:
 
 @pytest.mark.parametrize("own", ["10.0.0.1", "::ffff:10.0.0.1", "10.9.9.9 10.0.0.1"])
 def test_own(own: str) -> None:
-    """One's own address is left out however it is written, and known."""
+    """This Pod's own address is left out however it is written, and known."""
     listing, _ = answered(discovery(own_ips=own).steps(), FakeResolver({"web": ["10.0.0.1", "10.0.0.2"]}))
 
     assert (["10.0.0.2"], packed("10.0.0.1")) == (listed(listing), listing.own)
@@ -211,7 +211,7 @@ def test_a_name_too_long() -> None:
 
 
 def test_one_odd_answer_changes_no_family() -> None:
-    """The family of oneself, once found, stays: another that answers for a moment brings nobody twice."""
+    """The family of this Pod, once found, stays: another that answers for a moment brings nobody twice."""
     by = {"A": ["127.0.0.1", "10.0.0.2"], "AAAA": ["::1", "2001:db8::2"]}
 
     def answer(question: Question) -> Answer:

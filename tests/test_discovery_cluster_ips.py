@@ -130,7 +130,7 @@ def test_witnesses_take_a_share_of_the_time() -> None:
 
 @pytest.mark.parametrize(("pods", "own"), [(["10.0.0.1", "10.0.0.2"], None), (["10.0.0.1"], "10.0.0.1")])
 def test_no_witness_is_needed(pods: list[str], own: str | None) -> None:
-    """Several addresses, or one's own, can't be a ClusterIP."""
+    """Several addresses, or this Pod's own, can't be a ClusterIP."""
     _, questions = answered(discovery(own_ips=own).steps(), FakeResolver({"web": pods}))
 
     assert [Question(WEB, "A")] == questions

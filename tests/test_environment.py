@@ -158,7 +158,7 @@ def test_the_downward_api(tmp_path: Path, environ: dict[str, str], own: list[str
 
 
 def test_no_downward_api(tmp_path: Path) -> None:
-    """Without it one's own addresses are known only once a list is seen."""
+    """Without it this Pod's own addresses are known only once a list is seen."""
     assert machine(tmp_path).own_ips(config(tmp_path)) is None
     assert machine(tmp_path, POD_IP="").own_ips(config(tmp_path)) is None
 
@@ -173,7 +173,7 @@ def test_a_bad_downward_api(tmp_path: Path, key: str, text: str) -> None:
 
 
 def test_own_from_proc(tmp_path: Path, proc_net: Path) -> None:
-    """Of the listed addresses those are one's own that Linux has as local hosts."""
+    """Of the listed addresses those are this Pod's own that Linux has as local hosts."""
     here = machine(tmp_path)
 
     assert here.local_among(LISTED) == OWN

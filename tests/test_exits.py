@@ -143,7 +143,7 @@ except KeyboardInterrupt:
 
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
-    """A Service with oneself and one peer."""
+    """A Service with this Pod and one peer."""
     with LocalCluster() as cluster:
         cluster.headless("svc", ["10.0.0.1", "10.0.0.2"])
         yield cluster

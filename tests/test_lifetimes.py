@@ -136,7 +136,7 @@ def test_a_lookup_of_somebody_else_ends_with_close(cluster: LocalCluster) -> Non
 
 
 def test_a_forgotten_watcher(cluster: LocalCluster) -> None:
-    """A watcher that nobody holds any more stops its thread and closes its sockets."""
+    """A watcher that is garbage-collected stops its thread and closes its sockets."""
     before = sockets()
     watcher = PeerWatcher("svc", **cluster.options).start()
     watcher.wait_for(2, timeout=30)
@@ -171,7 +171,7 @@ def test_a_forgotten_watcher_in_a_cycle() -> None:
 
 
 async def test_a_forgotten_async_watcher(cluster: LocalCluster) -> None:
-    """A watcher that nobody holds any more stops its task and closes its sockets."""
+    """A watcher that is garbage-collected stops its task and closes its sockets."""
     before = sockets()
     watcher = AsyncPeerWatcher("svc", **cluster.options).start()
     await watcher.wait_for(2, timeout=30)

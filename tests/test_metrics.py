@@ -13,7 +13,7 @@ from peerdisco import ConfigError, LookupFailed, PeerWatcher
 from peerdisco._core.counters import BOUNDS
 from peerdisco.metrics import PeerDiscoCollector
 from peerdisco.testing import FakeClock, FakeResolver
-from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
+from tests.support.watchers import FIRST, OWN, SECOND, MakeDriver, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 
@@ -47,13 +47,13 @@ def part(values: Mapping[str, float], *names: str) -> dict[str, float]:
 LIST = ("peers", "members", "self_listed", "complete", "stale", "list_age_seconds")
 
 
-def test_the_list_is_exposed(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_the_list_is_exposed(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """The gauges say how many are listed, whether this Pod is among them, and how old that is."""
-    world = watch(resolver=fake, start=False)
+    driver = watch(resolver=fake, start=False)
     registry = CollectorRegistry()
-    registry.register(PeerDiscoCollector(world.watcher))
+    registry.register(PeerDiscoCollector(driver.watcher))
     fake["svc"] = [OWN, FIRST, SECOND]
-    world.refresh()
+    driver.refresh()
     clock.advance(7)
 
     assert part(exposed(registry), *LIST) == {

@@ -10,7 +10,7 @@ import pytest
 from peerdisco import AsyncPeerWatcher, ConfigError, DiscoveryConfig, PeerWatcher, adiscover_peers, discover_peers
 from peerdisco._options import WATCHER_OPTIONS
 from peerdisco.testing import FakeResolver
-from tests.support.both import Discover, in_both_worlds
+from tests.support.both import Discover, sync_and_async
 
 ONE_SHOT, WATCHERS = (discover_peers, adiscover_peers), (PeerWatcher, AsyncPeerWatcher, DiscoveryConfig)
 OTHERS = {"service", "resolver"}
@@ -53,7 +53,7 @@ def test_the_options_of_watchers() -> None:
     ]
 
 
-@in_both_worlds
+@sync_and_async
 @pytest.mark.parametrize("name", sorted(WATCHER_OPTIONS))
 def test_one_shot_calls_refuse_the_options_of_watchers(discover: Discover, name: str) -> None:
     """Such an option, given as a keyword, is an error; in a config that a watcher shares, it may be set."""

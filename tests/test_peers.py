@@ -59,7 +59,7 @@ def test_equal_where_the_same_peers_are_listed() -> None:
 
 
 def test_oneself_is_left_out_and_known() -> None:
-    """One's own listing stands beside the list."""
+    """This Pod's own listing stands beside the list."""
     peers = found("10.0.0.1", "10.0.0.2", options={"port": 8080})
 
     assert peers.ips == ("10.0.0.2",)

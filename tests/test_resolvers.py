@@ -1,4 +1,4 @@
-"""`DnsResolver` against a server that misbehaves in every way, in both worlds; the other resolvers."""
+"""`DnsResolver` against a server that misbehaves in every way, sync and async; the other resolvers."""
 
 import asyncio
 import time
@@ -47,7 +47,7 @@ def in_a_loop(resolver: DnsResolver, question: Question, timeout: float) -> Answ
 
 @pytest.fixture(params=[blocking, in_a_loop], ids=["sync", "async"])
 def ask(request: pytest.FixtureRequest) -> Ask:
-    """Asks in one world."""
+    """Asks in one driver."""
     asked: Ask = request.param
     return asked
 
@@ -214,7 +214,7 @@ def test_no_nameserver() -> None:
 
 
 def test_static_resolver() -> None:
-    """A fixed list answers for every name, by family, in both worlds."""
+    """A fixed list answers for every name, by family, sync and async."""
     resolver = StaticResolver(["10.0.0.1", "fd00::1"])
 
     assert frozenset({pack_ip("10.0.0.1")}) == resolver.lookup(WEB, 1).addresses

@@ -128,7 +128,7 @@ def test_max_stale_does_not_outrun_the_fleet() -> None:
 
 
 def test_oneself_leaves_at_once() -> None:
-    """An address that turns out to be one's own leaves the list without any confirmation."""
+    """An address that turns out to be this Pod's own leaves the list without any confirmation."""
     story = Story()
     story.on_listing(listed(*THREE))
 
@@ -137,7 +137,7 @@ def test_oneself_leaves_at_once() -> None:
 
 
 def test_the_same_answer_is_the_same_list() -> None:
-    """What has not changed is not made anew, so that comparing is cheap."""
+    """What has not changed is not made again, so that comparing is cheap."""
     story = Story()
     story.on_listing(listed(*THREE))
     before = story.roster.peers._packed

@@ -41,7 +41,7 @@ def test_a_short_refresh_is_kept() -> None:
 
 @pytest.mark.parametrize(("after", "answers"), [((), 2), (TWO, 2), (("10.0.0.9", *THREE), 1)])
 def test_a_change_quickens(after: tuple[str, ...], answers: int) -> None:
-    """Rollouts come in waves: after a change the pace begins anew."""
+    """Rollouts come in waves: after a change the pace begins again."""
     story = Story()
     story.on_listing(*[listed(*THREE)] * 9)
     story.on_listing(*[listed(*after)] * answers)
@@ -87,7 +87,7 @@ def test_jitter(luck: float, wait: float) -> None:
 @pytest.mark.parametrize("luck", [0.0, 0.3, 0.5, 1.0])
 @pytest.mark.parametrize("jitter", [0.0, 0.1, 0.99])
 def test_fleet_floor(luck: float, jitter: float) -> None:
-    """N peers and oneself ask `max_fleet_qps` questions a second together at most, whatever the jitter says."""
+    """N peers and this Pod ask `max_fleet_qps` questions a second together at most, whatever the jitter says."""
     story = Story({"max_fleet_qps": 0.2, "jitter": jitter}, luck=luck)
     story.on_listing(listed(*THREE))
     assert 20.0 <= story.wait() <= 20.0 * (1 + jitter)

@@ -96,7 +96,7 @@ class RosterLaws(RuleBasedStateMachine):
         assert endpoints <= after <= before | endpoints
         if self.config.removal_confirmations > 1:
             assert fresh <= after
-        # How the two kinds of absence add up is for the examples; here the account begins anew.
+        # How the two kinds of absence add up is for the examples; here the account begins again.
         self.confirm()
 
     @rule(times=st.integers(1, 20))
@@ -169,7 +169,7 @@ class RosterLaws(RuleBasedStateMachine):
 
     @invariant()
     def never_oneself(self) -> None:
-        """Oneself is never among the peers."""
+        """This Pod is never among the peers."""
         if hasattr(self, "roster"):
             self.largest = max(self.largest, len(self.roster.peers))
             if self.roster.peers.self_listed:
@@ -181,11 +181,11 @@ class RosterLaws(RuleBasedStateMachine):
         return (ip, 8080, f"web-{ip[-1]}") if self.named else ip
 
     def endpoints(self, ips: frozenset[bytes]) -> frozenset[Endpoint]:
-        """An answer's: oneself is among them until one knows that it is oneself."""
+        """An answer's: this Pod is among them until one knows that it is this Pod."""
         return frozenset(self.endpoint(ip) for ip in ips if ip != OWN or not self.knows_itself)
 
     def myself(self, listed: bool) -> Endpoint | None:
-        """Oneself, where the answer lists it and the lookup knows."""
+        """This Pod, where the answer lists it and the lookup knows."""
         self.knows_itself = self.knows_itself or listed
         return self.endpoint(OWN) if listed else None
 

@@ -334,7 +334,7 @@ def test_the_fakes_ports() -> None:
 
 @pytest.mark.parametrize(("size", "grown"), [(900, 1300), (1000, 3000), (5000, 5000)])
 def test_no_live_pod_leaves_a_large_service(size: int, grown: int) -> None:
-    """A Pod that every address answer lists stays, though SRV is cut anywhere, at each lookup anew."""
+    """A Pod that every address answer lists stays, though SRV is cut anywhere, at each lookup again."""
     rng = random.Random(size)
     config = DiscoveryConfig("web", port="http")
     roster = Roster(config, WEB, clock=lambda: 0.0, random=lambda: 0.5)

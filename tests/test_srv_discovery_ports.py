@@ -7,7 +7,7 @@ import pytest
 from peerdisco import NotHeadlessError, Outcome, Peer, PeerSet
 from peerdisco.config import Family
 from peerdisco.testing import LocalCluster, Pod
-from tests.support.both import Discover, in_both_worlds, ips
+from tests.support.both import Discover, ips, sync_and_async
 
 WEB = "web.default.svc.cluster.local."
 
@@ -24,7 +24,7 @@ def seen(found: PeerSet) -> list[tuple[str, int | None, str | None]]:
     return [(peer.ip, peer.port, peer.name) for peer in found]
 
 
-@in_both_worlds
+@sync_and_async
 def test_a_stateful_set(discover: Discover, cluster: LocalCluster) -> None:
     """Pods with hostnames are found with port, name and ordinal, and this Pod is left out, for two questions."""
     cluster.headless("web", [Pod(f"10.0.0.{n + 1}", f"web-{n}") for n in range(3)], ports={"http": 8080, "admin": 9})
@@ -37,7 +37,7 @@ def test_a_stateful_set(discover: Discover, cluster: LocalCluster) -> None:
     assert [(WEB, "A", "udp"), (f"_http._tcp.{WEB}", "SRV", "udp")] == list(cluster.questions)
 
 
-@in_both_worlds
+@sync_and_async
 def test_a_deployment(discover: Discover, cluster: LocalCluster) -> None:
     """A name that is only the address with dashes is no hostname."""
     cluster.headless("web", ["10.0.0.1", "10.0.0.2", "fd00::"], ports={"http": 8080})
@@ -46,7 +46,7 @@ def test_a_deployment(discover: Discover, cluster: LocalCluster) -> None:
     assert seen(found) == [("10.0.0.1", 8080, None), ("10.0.0.2", 8080, None), ("fd00::", 8080, None)]
 
 
-@in_both_worlds
+@sync_and_async
 @pytest.mark.parametrize("hostnames", [True, False])
 def test_a_thousand_pods(discover: Discover, cluster: LocalCluster, hostnames: bool) -> None:
     """Where glue was cut, everyone is found all the same, and the list is complete."""
@@ -66,7 +66,7 @@ def test_a_thousand_pods(discover: Discover, cluster: LocalCluster, hostnames: b
     assert len(cluster.questions) <= 4
 
 
-@in_both_worlds
+@sync_and_async
 @pytest.mark.parametrize(
     ("family", "expected"),
     [
@@ -87,7 +87,7 @@ def test_dual_stack(
     assert expected == list(found.ips)
 
 
-@in_both_worlds
+@sync_and_async
 def test_no_such_port(discover: Discover, cluster: LocalCluster) -> None:
     """A Service that is there but has no port of that name is NODATA; one that is not is NXDOMAIN."""
     cluster.headless("web", ["10.0.0.1"], ports={"metrics": 9090})
@@ -98,7 +98,7 @@ def test_no_such_port(discover: Discover, cluster: LocalCluster) -> None:
     assert discover("typo", port="http", **cluster.options).outcome is Outcome.NXDOMAIN
 
 
-@in_both_worlds
+@sync_and_async
 def test_a_cluster_ip(discover: Discover, cluster: LocalCluster) -> None:
     """SRV of a Service with a ClusterIP points to the Service itself."""
     cluster.cluster_ip("web", "10.96.0.7", ports={"http": 80})

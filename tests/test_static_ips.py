@@ -6,12 +6,12 @@ from peerdisco import ConfigError, DiscoveryConfig, Outcome, Peer
 from peerdisco._core.addresses import pack_ip
 from peerdisco.environment import StaticEnvironment
 from peerdisco.testing import FakeResolver
-from tests.support.both import Discover, in_both_worlds
+from tests.support.both import Discover, sync_and_async
 
 THREE = ("192.168.1.10", "192.168.1.11", "fd00::12")
 
 
-@in_both_worlds
+@sync_and_async
 @pytest.mark.parametrize("given", [THREE, list(THREE), ", ".join(THREE), set(THREE)])
 def test_a_fixed_list(discover: Discover, given: object) -> None:
     """The list is given in any form, this replica is left out, and nothing is asked."""
@@ -25,13 +25,13 @@ def test_a_fixed_list(discover: Discover, given: object) -> None:
     )
 
 
-@in_both_worlds
+@sync_and_async
 def test_a_single_address(discover: Discover) -> None:
     """A list of one other replica is a list of one peer: there is no ClusterIP outside a cluster."""
     assert discover("web", static_ips=["192.168.1.11"], own_ips="192.168.1.10").ips == ("192.168.1.11",)
 
 
-@in_both_worlds
+@sync_and_async
 def test_networks(discover: Discover) -> None:
     """The default networks do not apply, so that a laptop's loopback can be listed; those that are given do."""
     listed = "127.0.0.2,127.0.0.3,10.0.0.1"
@@ -40,7 +40,7 @@ def test_networks(discover: Discover) -> None:
     assert discover("web", static_ips=listed, own_ips="127.0.0.2", allowed_networks="10.0.0.0/8").ips == ("10.0.0.1",)
 
 
-@in_both_worlds
+@sync_and_async
 def test_a_fake_wins(discover: Discover) -> None:
     """In the block of a fake, the fake answers."""
     with FakeResolver({"web": ["10.0.0.1", "10.0.0.2"]}, own="10.0.0.1"):

@@ -26,7 +26,7 @@ from peerdisco._service import ServiceLookup
 from peerdisco.clock import WakeEvent
 from peerdisco.sync import run_lookup
 from peerdisco.testing import FakeClock, FakeResolver
-from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, World, clock, fake, watch
+from tests.support.watchers import FIRST, OWN, SECOND, Driver, MakeDriver, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 
@@ -71,9 +71,9 @@ def raising(error: BaseException) -> Callable[[], Any]:
     return act
 
 
-def pass_one_lookup(world: World, clock: FakeClock) -> None:
+def pass_one_lookup(driver: Driver, clock: FakeClock) -> None:
     """Let time pass until the next lookup has been made; the first one is made without."""
-    world.pass_time(clock, (world.watcher.status.next_refresh or 0) + 0.001)
+    driver.pass_time(clock, (driver.watcher.status.next_refresh or 0) + 0.001)
 
 
 ANSWER = Answer.of(Question(SERVICE, "A"), [OWN, FIRST])
@@ -95,35 +95,35 @@ ERRORS: list[BaseException] = [
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_a_resolver_that_raises(
-    watch: MakeWorld, clock: FakeClock, caplog: pytest.LogCaptureFixture, error: BaseException
+    watch: MakeDriver, clock: FakeClock, caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
     """Any exception is a failed lookup: one question at a time, one traceback in the log, and an end when it ends."""
     resolver = Odd(clock, raising(error))
-    world = watch(SERVICE, resolver=resolver, own_ips=OWN)
-    world.pass_time(clock)
+    driver = watch(SERVICE, resolver=resolver, own_ips=OWN)
+    driver.pass_time(clock)
     for turn in range(2, 6):
-        pass_one_lookup(world, clock)
-        status = world.watcher.status
+        pass_one_lookup(driver, clock)
+        status = driver.watcher.status
         assert (resolver.questions, status.lookups, status.failures) == (turn, turn, turn)
         assert status.next_refresh is not None
         assert status.next_refresh > 0
-    kept = world.watcher.status.last_error
+    kept = driver.watcher.status.last_error
     assert kept is not None
     assert type(error).__name__ in f"{type(kept).__name__} {kept}"
     assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
 
     resolver.act = lambda: ANSWER
-    pass_one_lookup(world, clock)
-    assert world.watcher.peers.ips == (FIRST,)
-    assert world.watcher.status.last_error is None
+    pass_one_lookup(driver, clock)
+    assert driver.watcher.peers.ips == (FIRST,)
+    assert driver.watcher.status.last_error is None
 
 
-def test_two_kinds_of_errors_by_turns(watch: MakeWorld, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+def test_two_kinds_of_errors_by_turns(watch: MakeDriver, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     """Errors that take turns are logged once each, until a lookup succeeds."""
     resolver = Odd(clock, raising(ZeroDivisionError()))
-    world = watch(SERVICE, resolver=resolver, own_ips=OWN)
+    driver = watch(SERVICE, resolver=resolver, own_ips=OWN)
     for turn in range(6):
-        pass_one_lookup(world, clock)
+        pass_one_lookup(driver, clock)
         resolver.act = raising(KeyError("odd") if turn % 2 else ZeroDivisionError())
 
     assert sum(record.exc_info is not None for record in caplog.records) == 2
@@ -143,14 +143,14 @@ def test_two_kinds_of_errors_by_turns(watch: MakeWorld, clock: FakeClock, caplog
     ],
     ids=str,
 )
-def test_a_resolver_that_returns_something_else(watch: MakeWorld, clock: FakeClock, answer: Any) -> None:
+def test_a_resolver_that_returns_something_else(watch: MakeDriver, clock: FakeClock, answer: Any) -> None:
     """What is no answer is a failed lookup, and is not asked for again at once."""
     resolver = Odd(clock, lambda: answer)
-    world = watch(SERVICE, resolver=resolver, own_ips=OWN)
-    world.pass_time(clock)
+    driver = watch(SERVICE, resolver=resolver, own_ips=OWN)
+    driver.pass_time(clock)
     for turn in range(2, 5):
-        pass_one_lookup(world, clock)
-        status = world.watcher.status
+        pass_one_lookup(driver, clock)
+        status = driver.watcher.status
         assert (resolver.questions, status.lookups, status.failures) == (turn, turn, turn)
         assert status.last_error is not None
 
@@ -187,39 +187,41 @@ def broken(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.mark.usefixtures("broken")
-def test_logging_that_raises(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_logging_that_raises(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Logging that raises fails no lookup and hastens none; the status shows it, where it shows nothing worse."""
-    world = watch(resolver=fake)
-    world.pass_time(clock)
-    assert world.watcher.peers.ips == (FIRST,)
-    assert isinstance(world.watcher.status.last_error, Broken)
-    assert (world.watcher.status.lookups, world.watcher.status.failures) == (1, 0)
+    driver = watch(resolver=fake)
+    driver.pass_time(clock)
+    assert driver.watcher.peers.ips == (FIRST,)
+    assert isinstance(driver.watcher.status.last_error, Broken)
+    assert (driver.watcher.status.lookups, driver.watcher.status.failures) == (1, 0)
 
     fake.fail("svc")
     for lookups in range(2, 6):
-        pass_one_lookup(world, clock)
-        assert (world.watcher.status.lookups, len(fake.questions)) == (lookups, lookups)
-    assert isinstance(world.watcher.status.last_error, LookupFailed)
+        pass_one_lookup(driver, clock)
+        assert (driver.watcher.status.lookups, len(fake.questions)) == (lookups, lookups)
+    assert isinstance(driver.watcher.status.last_error, LookupFailed)
 
     fake.heal("svc")
     fake["svc"] = [OWN, FIRST, SECOND]
-    assert world.refresh().ips == (FIRST, SECOND)
+    assert driver.refresh().ips == (FIRST, SECOND)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_a_subscriber_that_raises(watch: MakeWorld, fake: FakeResolver, clock: FakeClock, error: BaseException) -> None:
+def test_a_subscriber_that_raises(
+    watch: MakeDriver, fake: FakeResolver, clock: FakeClock, error: BaseException
+) -> None:
     """Whatever a subscriber raises, the others are called, and the watcher goes on."""
     calls: list[Change] = []
-    world = watch(resolver=fake, start=False)
-    world.subscribe(lambda _: raising(error)())
-    world.subscribe(calls.append)
-    world.start()
-    world.pass_time(clock)
+    driver = watch(resolver=fake, start=False)
+    driver.subscribe(lambda _: raising(error)())
+    driver.subscribe(calls.append)
+    driver.start()
+    driver.pass_time(clock)
     fake["svc"] = [OWN, FIRST, SECOND]
-    pass_one_lookup(world, clock)
+    pass_one_lookup(driver, clock)
 
     assert [change.peers.ips for change in calls] == [(FIRST,), (FIRST, SECOND)]
-    assert world.watcher.status.lookups == 2
+    assert driver.watcher.status.lookups == 2
 
 
 class Odder(FakeClock):

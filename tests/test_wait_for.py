@@ -1,58 +1,58 @@
-"""Waiting for peers, in both worlds: it ends with the list, with the time, or with the watcher."""
+"""Waiting for peers, sync and async: it ends with the list, with the time, or with the watcher."""
 
 import pytest
 
 from peerdisco import Outcome, PeersNotReady
 from peerdisco.testing import FakeClock, FakeResolver
-from tests.support.watchers import FIRST, OWN, SECOND, MakeWorld, clock, fake, watch
+from tests.support.watchers import FIRST, OWN, SECOND, MakeDriver, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 
 
-def test_wait_for(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_wait_for(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Whoever waits gets the list that has enough peers, as soon as it is there."""
-    world = watch(resolver=fake)
-    waiting = world.begin_to_wait(clock, 2)
+    driver = watch(resolver=fake)
+    waiting = driver.begin_to_wait(clock, 2)
     fake["svc"] = [OWN, FIRST, SECOND]
-    world.pass_time(clock, 60)
+    driver.pass_time(clock, 60)
     assert waiting().ips == (FIRST, SECOND)
 
 
-def test_wait_for_times_out(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_wait_for_times_out(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Whoever waits for more than there are is told so when the time is up."""
-    world = watch(resolver=fake)
-    waiting = world.begin_to_wait(clock, 2, timeout=7)
-    world.pass_time(clock, 7)
+    driver = watch(resolver=fake)
+    waiting = driver.begin_to_wait(clock, 2, timeout=7)
+    driver.pass_time(clock, 7)
     with pytest.raises(PeersNotReady, match=r"1 of 2 peers of .* after 7 s"):
         waiting()
 
 
-def test_wait_for_ends_with_the_watcher(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_wait_for_ends_with_the_watcher(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Nobody waits for a watcher that is closed."""
-    world = watch(resolver=fake)
-    waiting = world.begin_to_wait(clock, 2)
-    world.close()
+    driver = watch(resolver=fake)
+    waiting = driver.begin_to_wait(clock, 2)
+    driver.close()
     with pytest.raises(PeersNotReady, match="when the watcher was closed"):
         waiting()
 
 
-def test_wait_for_nobody(watch: MakeWorld, fake: FakeResolver) -> None:
+def test_wait_for_nobody(watch: MakeDriver, fake: FakeResolver) -> None:
     """Zero peers are there with the first answer, whatever it says; no time at all is enough if it has come."""
     fake["svc"] = []
-    world = watch(resolver=fake)
+    driver = watch(resolver=fake)
 
-    assert world.wait_for(0).outcome is Outcome.NXDOMAIN
-    assert world.wait_for(0, timeout=0).ips == ()
+    assert driver.wait_for(0).outcome is Outcome.NXDOMAIN
+    assert driver.wait_for(0, timeout=0).ips == ()
     with pytest.raises(PeersNotReady):
-        world.wait_for(1, timeout=0)
+        driver.wait_for(1, timeout=0)
 
 
-def test_waiting_hurries(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_waiting_hurries(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """A watcher that had slowed down asks faster while somebody waits."""
-    world = watch(resolver=fake, jitter=0)
+    driver = watch(resolver=fake, jitter=0)
     for _ in range(9):
-        world.pass_time(clock, 5)
-    waiting = world.begin_to_wait(clock, 2)
+        driver.pass_time(clock, 5)
+    waiting = driver.begin_to_wait(clock, 2)
     fake["svc"] = [OWN, FIRST, SECOND]
-    world.pass_time(clock, 1)
+    driver.pass_time(clock, 1)
     assert len(waiting()) == 2

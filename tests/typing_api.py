@@ -31,7 +31,7 @@ from peerdisco.testing import FakeClock, FakeResolver, LocalCluster, Pod
 
 
 class Mine:
-    """A resolver of one's own takes five lines."""
+    """A resolver of this Pod's own takes five lines."""
 
     def lookup(self, question: Question, timeout: float) -> Answer:
         """For threads."""

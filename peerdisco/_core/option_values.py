@@ -46,7 +46,7 @@ def network(text: str) -> str:
     """Return a CIDR.
 
     Raises:
-        ValueError: It is none, or bound to an interface.
+        ValueError: The text is no IP address, or one that is bound to an interface.
     """
     checked = str(ip_network(text))
     if "%" in checked:
@@ -69,7 +69,7 @@ def service(value: object) -> str:
     """Return a Service's name.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: The value is invalid.
     """
     names.labels("service", value)
     return str(value)

@@ -34,7 +34,7 @@ class Exchange(NamedTuple):
     """A message to be sent, and how long its reply is waited for.
 
     Attributes:
-        server: whom to.
+        server: the nameserver to send it to.
         transport: `udp` or `tcp`; the length prefix of TCP is the shell's affair.
         message: the bytes, with their random id.
         timeout: seconds.
@@ -71,7 +71,7 @@ class Lookup:
 
     Args:
         question: what to ask.
-        servers: whom to ask, in order.
+        servers: the nameservers to ask, in order.
         timeout: seconds for everything.
         state: what the lookups of the resolver share.
         retry: False for a single round.

@@ -97,7 +97,7 @@ def _checked(path: str, found: os.stat_result) -> Version:
     """Return the version of a file that could be a resolv.conf.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: The file is no resolv.conf.
     """
     if not stat.S_ISREG(found.st_mode):
         raise ConfigError("resolv_conf", path, "is no regular file")

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the peers; returns 0, or 1 where there are none.
 
     Raises:
-        ConfigError: an option can't be right.
+        ConfigError: An option is invalid.
         LookupFailed: DNS could not say.
         NotHeadlessError: the Service has a ClusterIP.
     """

@@ -45,7 +45,7 @@ def config_of(arguments: argparse.Namespace) -> DiscoveryConfig:
     """The config that arguments and environment ask for; an argument goes first.
 
     Raises:
-        ConfigError: one of them can't be right.
+        ConfigError: One of them is invalid.
     """
     given = {name: getattr(arguments, name) for name in (*_OPTIONS, "nameservers")}
     options = {name: value for name, value in given.items() if value is not None}

@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.benchmarks import isolation
 from tests.benchmarks.apart import serving
 from tests.benchmarks.blocking import block_of
-from tests.benchmarks.contenders import CONTENDERS, World
+from tests.benchmarks.contenders import CONTENDERS, Setting
 from tests.benchmarks.measure import Runner, race
 from tests.benchmarks.memory import memory_of
 from tests.benchmarks.processes import measure
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         if code is not None:
             return code
         print("no network namespace (unshare): getaddrinfo and finding this Pod's address are not run", file=sys.stderr)
-    with asyncio.Runner() as loop, world() as asked:
+    with asyncio.Runner() as loop, setting() as asked:
         results = run(asked, loop.get_loop(), quick=options.quick)
     print(report(results))
     if options.write:
@@ -53,14 +53,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 @contextmanager
-def world() -> Iterator[World]:
+def setting() -> Iterator[Setting]:
     """Start the servers that all contenders ask."""
     isolated = isolation.is_isolated()
     with serving("responder", 53 if isolated else 0) as port, serving("api", *SIZES) as urls:
-        yield World(("127.0.0.1", int(port)), dict(zip(SIZES, urls.split(), strict=True)), isolated)
+        yield Setting(("127.0.0.1", int(port)), dict(zip(SIZES, urls.split(), strict=True)), isolated)
 
 
-def run(asked: World, loop: asyncio.AbstractEventLoop, *, quick: bool) -> Results:
+def run(asked: Setting, loop: asyncio.AbstractEventLoop, *, quick: bool) -> Results:
     """Measure everything."""
     results = Results({}, {}, {})
     for pods in SIZES:

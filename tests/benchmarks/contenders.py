@@ -32,7 +32,7 @@ from tests.benchmarks.replies import DOMAIN, NAMESPACE, OWN, dressed_service, fu
 _LONGEST_WAIT = 10.0
 
 
-class World(NamedTuple):
+class Setting(NamedTuple):
     """The servers that contenders ask.
 
     Attributes:
@@ -61,45 +61,45 @@ class Contender(NamedTuple):
     """
 
     name: str
-    make: Callable[[World, int], Call]
+    make: Callable[[Setting, int], Call]
     addresses: Callable[[Any], Iterable[str]]
     is_async: bool = False
-    can_run: Callable[[World], bool] = lambda _: True
+    can_run: Callable[[Setting], bool] = lambda _: True
 
 
-def _config(world: World, pods: int, *, own_ips: str | None = OWN, refresh: float = 5.0) -> DiscoveryConfig:
+def _config(setting: Setting, pods: int, *, own_ips: str | None = OWN, refresh: float = 5.0) -> DiscoveryConfig:
     return DiscoveryConfig(
         service(pods),
         namespace=NAMESPACE,
         cluster_domain=DOMAIN,
-        nameservers="{}:{}".format(*world.server),
+        nameservers="{}:{}".format(*setting.server),
         own_ips=own_ips,
         refresh=refresh,
         max_fleet_qps=1e6,
     )
 
 
-def _discover(world: World, pods: int) -> Call:
-    config = _config(world, pods)
+def _discover(setting: Setting, pods: int) -> Call:
+    config = _config(setting, pods)
     return lambda: discover_peers(config)
 
 
-def _keywords(world: World, pods: int) -> Call:
-    name, server = service(pods), "{}:{}".format(*world.server)
+def _keywords(setting: Setting, pods: int) -> Call:
+    name, server = service(pods), "{}:{}".format(*setting.server)
     return lambda: discover_peers(
         name, nameservers=server, own_ips=OWN, namespace=NAMESPACE, cluster_domain=DOMAIN, timeout=3
     )
 
 
-def _lists(world: World, pods: int) -> Call:
-    name, server = service(pods), "{}:{}".format(*world.server)
+def _lists(setting: Setting, pods: int) -> Call:
+    name, server = service(pods), "{}:{}".format(*setting.server)
     return lambda: discover_peers(
         name, nameservers=[server], own_ips=[OWN], namespace=NAMESPACE, cluster_domain=DOMAIN, timeout=3
     )
 
 
-def _networks(world: World, pods: int) -> Call:
-    name, server = service(pods), "{}:{}".format(*world.server)
+def _networks(setting: Setting, pods: int) -> Call:
+    name, server = service(pods), "{}:{}".format(*setting.server)
     return lambda: discover_peers(
         name,
         nameservers=server,
@@ -110,13 +110,13 @@ def _networks(world: World, pods: int) -> Call:
     )
 
 
-def _resolv_conf(_: World, pods: int) -> Call:
+def _resolv_conf(_: Setting, pods: int) -> Call:
     name = service(pods)
     return lambda: discover_peers(name, namespace=NAMESPACE, cluster_domain=DOMAIN)
 
 
-def _dressed(world: World, pods: int) -> Call:
-    config = _config(world, pods).with_options({"namespace": NAMESPACE})
+def _dressed(setting: Setting, pods: int) -> Call:
+    config = _config(setting, pods).with_options({"namespace": NAMESPACE})
     dressed = DiscoveryConfig(dressed_service(pods), **_given(config))
     return lambda: discover_peers(dressed)
 
@@ -126,37 +126,37 @@ def _given(config: DiscoveryConfig) -> Options:
     return cast("Options", config.model_dump(exclude_unset=True, exclude={"service"}))
 
 
-def _named_port(world: World, pods: int) -> Call:
-    config = _config(world, pods).with_options({"port": "http"})
+def _named_port(setting: Setting, pods: int) -> Call:
+    config = _config(setting, pods).with_options({"port": "http"})
     return lambda: discover_peers(config)
 
 
-def _reading_ips(world: World, pods: int) -> Call:
-    config = _config(world, pods)
+def _reading_ips(setting: Setting, pods: int) -> Call:
+    config = _config(setting, pods)
     return lambda: discover_peers(config).ips
 
 
-def _every_peer(world: World, pods: int) -> Call:
-    config = _config(world, pods)
+def _every_peer(setting: Setting, pods: int) -> Call:
+    config = _config(setting, pods)
     return lambda: list(discover_peers(config))
 
 
-def _own_unknown(world: World, pods: int) -> Call:
-    config = _config(world, pods, own_ips=None)
+def _own_unknown(setting: Setting, pods: int) -> Call:
+    config = _config(setting, pods, own_ips=None)
     return lambda: discover_peers(config)
 
 
-def _adiscover(world: World, pods: int) -> Call:
-    config = _config(world, pods)
+def _adiscover(setting: Setting, pods: int) -> Call:
+    config = _config(setting, pods)
     return lambda: adiscover_peers(config)
 
 
-def _watcher(world: World, pods: int) -> Call:
-    return PeerWatcher(_config(world, pods)).refresh
+def _watcher(setting: Setting, pods: int) -> Call:
+    return PeerWatcher(_config(setting, pods)).refresh
 
 
-def _async_watcher(world: World, pods: int) -> Call:
-    return AsyncPeerWatcher(_config(world, pods)).refresh
+def _async_watcher(setting: Setting, pods: int) -> Call:
+    return AsyncPeerWatcher(_config(setting, pods)).refresh
 
 
 class CountingResolver(DnsResolver):
@@ -183,50 +183,50 @@ class CountingResolver(DnsResolver):
                 raise TimeoutError(f"no lookup in {_LONGEST_WAIT} s")
 
 
-def idle_watcher(world: World, pods: int, resolver: DnsResolver) -> PeerWatcher:
+def idle_watcher(setting: Setting, pods: int, resolver: DnsResolver) -> PeerWatcher:
     """Return a watcher that looks up its Service every second."""
-    return PeerWatcher(_config(world, pods, refresh=1.0), resolver=resolver)
+    return PeerWatcher(_config(setting, pods, refresh=1.0), resolver=resolver)
 
 
-def _dnspython(world: World, pods: int) -> Call:
+def _dnspython(setting: Setting, pods: int) -> Call:
     resolver = dns.resolver.Resolver(configure=False)
-    return _ask_dnspython(resolver, world, pods)
+    return _ask_dnspython(resolver, setting, pods)
 
 
-def _async_dnspython(world: World, pods: int) -> Call:
+def _async_dnspython(setting: Setting, pods: int) -> Call:
     resolver = dns.asyncresolver.Resolver(configure=False)
-    return _ask_dnspython(resolver, world, pods)
+    return _ask_dnspython(resolver, setting, pods)
 
 
-def _ask_dnspython(resolver: Any, world: World, pods: int) -> Call:
-    resolver.nameservers, resolver.port = [world.server[0]], world.server[1]
+def _ask_dnspython(resolver: Any, setting: Setting, pods: int) -> Call:
+    resolver.nameservers, resolver.port = [setting.server[0]], setting.server[1]
     resolver.use_edns(0, 0, UDP_PAYLOAD)
     name = full_name(pods)
     return lambda: resolver.resolve(name, "A")
 
 
-def _aiodns(world: World, pods: int) -> Call:
-    host, port = world.server
+def _aiodns(setting: Setting, pods: int) -> Call:
+    host, port = setting.server
     resolver = import_module("aiodns").DNSResolver([host], udp_port=port, tcp_port=port, timeout=5)
     name = full_name(pods)
     return lambda: resolver.query_dns(name, "A")
 
 
-def _cyares(world: World, pods: int) -> Call:
-    host, port = world.server
+def _cyares(setting: Setting, pods: int) -> Call:
+    host, port = setting.server
     resolver = import_module("cyares.aio").DNSResolver([host], udp_port=port, tcp_port=port, timeout=5.0)
     name = full_name(pods)
     return lambda: resolver.query(name, "A")
 
 
-def _getaddrinfo(_: World, pods: int) -> Call:
+def _getaddrinfo(_: Setting, pods: int) -> Call:
     name = full_name(pods)
     return lambda: socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
 
 
-def _kubernetes(world: World, pods: int) -> Call:
+def _kubernetes(setting: Setting, pods: int) -> Call:
     client = import_module("kubernetes.client")
-    configuration = client.Configuration(host=world.apis[pods])
+    configuration = client.Configuration(host=setting.apis[pods])
     api = client.DiscoveryV1Api(client.ApiClient(configuration))
     chosen = f"kubernetes.io/service-name={service(pods)}"
     return lambda: api.list_endpoint_slice_for_all_namespaces(label_selector=chosen)
@@ -248,12 +248,12 @@ def _ips_of_slices(found: Any) -> Iterable[str]:
     return (ip for piece in found.items for endpoint in piece.endpoints for ip in endpoint.addresses)
 
 
-def _installed(module: str) -> Callable[[World], bool]:
+def _installed(module: str) -> Callable[[Setting], bool]:
     return lambda _: find_spec(module) is not None
 
 
-def _isolated(world: World) -> bool:
-    return world.isolated
+def _isolated(setting: Setting) -> bool:
+    return setting.isolated
 
 
 RAW, RAW_REMEMBERING, RAW_KEPT = "raw sockets", "raw sockets, TCP remembered", "raw sockets, kept open"
@@ -267,8 +267,8 @@ DNSPYTHON, ASYNC_DNSPYTHON = "dnspython Resolver", "dnspython asyncresolver"
 AIODNS, CYARES, GETADDRINFO, KUBERNETES = "aiodns", "cyares", "getaddrinfo", "kubernetes client"
 
 CONTENDERS = (
-    Contender(RAW, lambda world, pods: raw.Opened(world.server, full_name(pods)), _ips_of_raw),
-    Contender(RAW_REMEMBERING, lambda world, pods: raw.Remembering(world.server, full_name(pods)), _ips_of_raw),
+    Contender(RAW, lambda setting, pods: raw.Opened(setting.server, full_name(pods)), _ips_of_raw),
+    Contender(RAW_REMEMBERING, lambda setting, pods: raw.Remembering(setting.server, full_name(pods)), _ips_of_raw),
     Contender(DISCOVER, _discover, _ips_of_peers),
     Contender(KEYWORDS, _keywords, _ips_of_peers),
     Contender(LISTS, _lists, _ips_of_peers),
@@ -280,7 +280,7 @@ CONTENDERS = (
     Contender(OWN_UNKNOWN, _own_unknown, _ips_of_peers, can_run=_isolated),
     Contender(RESOLV_CONF, _resolv_conf, _ips_of_peers, can_run=_isolated),
     Contender(ADISCOVER, _adiscover, _ips_of_peers, is_async=True),
-    Contender(RAW_KEPT, lambda world, pods: raw.Kept(world.server, full_name(pods)), _ips_of_raw),
+    Contender(RAW_KEPT, lambda setting, pods: raw.Kept(setting.server, full_name(pods)), _ips_of_raw),
     Contender(WATCHER, _watcher, _ips_of_peers),
     Contender(ASYNC_WATCHER, _async_watcher, _ips_of_peers, is_async=True),
     Contender(DNSPYTHON, _dnspython, lambda answer: (rdata.address for rdata in answer)),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from tests.benchmarks.contenders import Call, Contender, World
+from tests.benchmarks.contenders import Call, Contender, Setting
 from tests.benchmarks.replies import OWN, addresses
 
 _BATCH_SECONDS = 0.004
@@ -49,12 +49,12 @@ class Timing(NamedTuple):
 class Runner:
     """One contender at one size, ready to be called, and the time of its calls so far."""
 
-    def __init__(self, contender: Contender, world: World, pods: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, contender: Contender, setting: Setting, pods: int, loop: asyncio.AbstractEventLoop) -> None:
         self.contender = contender
         self._loop = loop
         self._seconds: list[float] = []
         self._cpu: list[float] = []
-        self.call = self._made(world, pods)
+        self.call = self._made(setting, pods)
         self._check(pods)
         for _ in range(_WARM_UP):
             self.batch(1)
@@ -83,11 +83,11 @@ class Runner:
         median, cpu = map(statistics.median, (self._seconds, self._cpu))
         return Timing(median, percentile(self._seconds, 10), percentile(self._seconds, 99), cpu)
 
-    def _made(self, world: World, pods: int) -> Call:
+    def _made(self, setting: Setting, pods: int) -> Call:
         async def make() -> Call:
-            return self.contender.make(world, pods)
+            return self.contender.make(setting, pods)
 
-        return self.in_loop(make()) if self.contender.is_async else self.contender.make(world, pods)
+        return self.in_loop(make()) if self.contender.is_async else self.contender.make(setting, pods)
 
     def _check(self, pods: int) -> None:
         brought = set(self.contender.addresses(self.once()))

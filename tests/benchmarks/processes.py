@@ -8,7 +8,7 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-from tests.benchmarks.contenders import World
+from tests.benchmarks.contenders import Setting
 from tests.benchmarks.measure import Spread
 
 IMPORT_OURS = "from peerdisco import discover_peers"
@@ -38,9 +38,9 @@ except FileNotFoundError:  # not Linux
 """
 _IDLE = """
 import sys, time
-from tests.benchmarks.contenders import CountingResolver, World, idle_watcher
+from tests.benchmarks.contenders import CountingResolver, Setting, idle_watcher
 resolver = CountingResolver(f"{sys.argv[1]}:{sys.argv[2]}")
-with idle_watcher(World((sys.argv[1], int(sys.argv[2])), {}, False), int(sys.argv[3]), resolver) as watcher:
+with idle_watcher(Setting((sys.argv[1], int(sys.argv[2])), {}, False), int(sys.argv[3]), resolver) as watcher:
     resolver.wait(5)
     cpu, clock = time.process_time(), time.monotonic()
     resolver.wait(int(sys.argv[4]))
@@ -75,14 +75,14 @@ class Processes(NamedTuple):
         return Spread(ours.median / theirs.median, ours.calm / theirs.calm)
 
 
-def measure(world: World, *, pods: int, lookups: int, runs: int) -> Processes:
+def measure(setting: Setting, *, pods: int, lookups: int, runs: int) -> Processes:
     """Measure in turn, each time in a new interpreter; modules are already compiled, as pip leaves them."""
     scripts = (IMPORT_OURS, IMPORT_THEIRS)
     with tempfile.TemporaryDirectory() as compiled:
         timed = [[_run(_TIMED, script, compiled=compiled) for script in scripts] for _ in range(runs + 1)][1:]
         empty, with_ours, with_theirs = (_run(_HELD, script, compiled=compiled) for script in ("", *scripts))
     ours, theirs = map(Spread.of, zip(*timed, strict=True))
-    idle = _run(_IDLE, *map(str, (*world.server, pods, lookups)))
+    idle = _run(_IDLE, *map(str, (*setting.server, pods, lookups)))
     return Processes(ours, theirs, empty, with_ours, with_theirs, idle)
 
 

@@ -13,7 +13,7 @@ from tests.benchmarks import contenders as names
 from tests.benchmarks import raw
 from tests.benchmarks.apart import serving
 from tests.benchmarks.blocking import longest_block
-from tests.benchmarks.contenders import CONTENDERS, World
+from tests.benchmarks.contenders import CONTENDERS, Setting
 from tests.benchmarks.measure import Spread, Timing, percentile
 from tests.benchmarks.replies import Replies, addresses, full_name
 from tests.benchmarks.report import markdown_table, report
@@ -61,10 +61,10 @@ def test_own_contenders_bring_the_whole_list() -> None:
     """The blocking contenders of peerdisco and dnspython find all Pods, over UDP and over TCP."""
     wanted = {names.DISCOVER, names.KEYWORDS, names.IPS, names.PEERS, names.WATCHER, names.DNSPYTHON}
     with serving("responder", 0) as port:
-        world = World(("127.0.0.1", int(port)), {}, isolated=False)
+        setting = Setting(("127.0.0.1", int(port)), {}, isolated=False)
         for contender in CONTENDERS:
             if contender.name in wanted:
-                brought = set(contender.addresses(contender.make(world, 100)()))
+                brought = set(contender.addresses(contender.make(setting, 100)()))
                 assert brought | {addresses(1)[0]} == set(addresses(100)), contender.name
 
 

@@ -55,7 +55,7 @@ def pod(discover: Discover, server: CoreDNS) -> Pod:
 
 
 def test_ready_endpoints(pod: Pod) -> None:
-    """Case 1: three ready endpoints are three addresses, minus one's own."""
+    """Case 1: three ready endpoints are three addresses, minus this Pod's own."""
     peers = pod.look("web")
 
     assert WEB[1:] == peers.ips

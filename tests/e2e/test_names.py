@@ -12,7 +12,7 @@ from tests.e2e.cases import many
 from tests.e2e.coredns import CoreDNS, settled
 from tests.e2e.corefiles import corefile
 from tests.e2e.pod import OWN, Pod
-from tests.support.both import Discover, in_both_worlds
+from tests.support.both import Discover, sync_and_async
 
 ELSEWHERE = "k8s-1.corp.example"
 SMALL, LARGE = many(4, 3), many(4, 80)  # which does not fit UDP
@@ -32,7 +32,7 @@ RESOLV_CONFS = {
     "lines that make no sense": f"nameserver\nnameserver x\nfoo bar\nsearch shop.svc.{ELSEWHERE} svc.{ELSEWHERE}",
 }
 
-pytestmark = in_both_worlds
+pytestmark = sync_and_async
 
 
 @pytest.fixture(scope="module")

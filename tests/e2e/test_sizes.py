@@ -14,7 +14,7 @@ from tests.e2e.corefiles import corefile
 from tests.e2e.pod import Pod
 from tests.e2e.timeline import lost
 from tests.e2e.watched import in_a_thread
-from tests.support.both import Discover, in_both_worlds
+from tests.support.both import Discover, sync_and_async
 
 # Around what fits into 512, 1232 and 4096 bytes, and last into 65535, over TCP and with OPT.
 FITTING = {4: (29, 30, 73, 74, 252, 253, 1000, 4091, 4092), 6: (16, 17, 41, 42, 144, 145, 2337, 2338)}
@@ -36,7 +36,7 @@ def server(coredns_binary: Path) -> Iterator[CoreDNS]:
         yield server
 
 
-@in_both_worlds
+@sync_and_async
 @pytest.mark.parametrize(("version", "count"), pairs(FITTING))
 def test_all_that_fits(discover: Discover, server: CoreDNS, version: int, count: int) -> None:
     """Case 9: on both sides of each boundary everyone comes back, over UDP or TCP."""
@@ -47,7 +47,7 @@ def test_all_that_fits(discover: Discover, server: CoreDNS, version: int, count:
     assert peers.complete
 
 
-@in_both_worlds
+@sync_and_async
 @pytest.mark.parametrize(("version", "count"), pairs(CUT))
 def test_past_64_kib(discover: Discover, server: CoreDNS, version: int, count: int) -> None:
     """Case 10: several samples bring more than one answer can hold, and it is said that they may not be all."""

@@ -1,4 +1,4 @@
-"""The story with its own names and addresses, told to both worlds by a real CoreDNS."""
+"""The story with its own names and addresses, told to sync and async by a real CoreDNS."""
 
 import time
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from tests.e2e.api_server import ApiServer
 from tests.e2e.cases import many
 from tests.e2e.coredns import CoreDNS, settled
 from tests.e2e.corefiles import corefile
-from tests.support.both import Discover, in_both_worlds
+from tests.support.both import Discover, sync_and_async
 
 PODS = ("200.96.0.59", "200.96.1.50", "200.96.2.24")
 OWN = PODS[0]
 TIMEOUT = 1.0
 LATE = 0.5  # seconds: how long a thread may have to wait for a busy machine
 
-pytestmark = in_both_worlds
+pytestmark = sync_and_async
 
 
 @pytest.fixture(scope="module")

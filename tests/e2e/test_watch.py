@@ -21,7 +21,7 @@ def service(api: ApiServer, coredns: CoreDNS) -> Changing:
 
 @pytest.fixture
 def watchers(service: Changing, coredns: CoreDNS) -> Iterator[list[Watched]]:
-    """Watchers of both worlds, which list the three."""
+    """Watchers of sync and async, which list the three."""
     with watching(SERVICE, coredns.address, **OPTIONS) as watchers:
         for watched in watchers:
             watched.until_listed(pods(0, 3))

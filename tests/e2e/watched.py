@@ -1,4 +1,4 @@
-"""Watchers of both worlds, with the time of all that happens to them: tests wait for that, and never for a clock."""
+"""Watchers of sync and async, with the time of all that happens to them: tests wait for that, and never for a clock."""
 
 import asyncio
 import contextlib
@@ -28,10 +28,10 @@ class Ended(NamedTuple):
 
 
 class Watched:
-    """A watcher of one world, seen from any other thread.
+    """A watcher of one driver, seen from any other thread.
 
     Attributes:
-        name: which world.
+        name: which driver.
         listed: who was listed, from when.
         lookups: each lookup that has ended.
         peers: makes the list as it is now.

@@ -1,4 +1,4 @@
-"""Both worlds through one door: a test calls `discover_peers`, and again `adiscover_peers` in a loop of its own."""
+"""Both drivers through one door: a test calls `discover_peers`, and again `adiscover_peers` in a loop of its own."""
 
 import asyncio
 from typing import Any, Protocol, Unpack
@@ -28,7 +28,7 @@ def in_a_loop(service: str | DiscoveryConfig, *, resolver: Any = None, **options
     return asyncio.run(adiscover_peers(service, resolver=resolver, **options))
 
 
-in_both_worlds = pytest.mark.parametrize("discover", [blocking, in_a_loop], ids=["sync", "async"])
+sync_and_async = pytest.mark.parametrize("discover", [blocking, in_a_loop], ids=["sync", "async"])
 
 
 def ips(count: int) -> list[str]:

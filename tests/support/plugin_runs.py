@@ -6,7 +6,7 @@ import pytest
 
 Run = Callable[..., pytest.RunResult]
 
-# Every plugin but pytest's own and ours, so that each test says whom we meet.
+# Every plugin but pytest's own and ours, so that each test says which ones are there.
 ALONE = ("asyncio", "xdist", "hypothesispytest", "timeout", "anyio")
 
 TEST = """

@@ -18,7 +18,7 @@ from peerdisco.testing import FakeClock, FakeResolver
 _Result = TypeVar("_Result")
 
 
-class World(Protocol):
+class Driver(Protocol):
     """What a test does with a watcher."""
 
     watcher: PeerWatcher | AsyncPeerWatcher
@@ -51,7 +51,7 @@ class World(Protocol):
         """Has changes called back."""
 
     def end(self) -> None:
-        """Ends this world."""
+        """Ends this driver."""
 
 
 class _Thread:
@@ -144,12 +144,12 @@ class _UvTask(_Task):
     loop_factory = staticmethod(uvloop.new_event_loop)
 
 
-class MakeWorld(Protocol):
+class MakeDriver(Protocol):
     """Makes watchers that run, and end with the test."""
 
     def __call__(
         self, service: str = "svc", *, resolver: Any = None, start: bool = True, **options: Unpack[Options]
-    ) -> World:
+    ) -> Driver:
         """One watcher."""
 
 
@@ -164,22 +164,22 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def fake(clock: FakeClock) -> FakeResolver:
-    """A Service with oneself and one peer."""
+    """A Service with this Pod and one peer."""
     return FakeResolver({"svc": [OWN, FIRST]}, own=OWN, clock=clock)
 
 
 @pytest.fixture(params=[_Thread, _Task, _UvTask], ids=["thread", "asyncio", "uvloop"])
-def watch(request: pytest.FixtureRequest) -> Iterator[MakeWorld]:
-    """Makes watchers of one world."""
+def watch(request: pytest.FixtureRequest) -> Iterator[MakeDriver]:
+    """Makes watchers of one driver."""
     with contextlib.ExitStack() as stack:
 
         def make(
             service: str = "svc", *, resolver: Any = None, start: bool = True, **options: Unpack[Options]
-        ) -> World:
-            world: World = request.param(service, resolver=resolver, **options)
-            stack.callback(world.end)
+        ) -> Driver:
+            driver: Driver = request.param(service, resolver=resolver, **options)
+            stack.callback(driver.end)
             if start:
-                world.start()
-            return world
+                driver.start()
+            return driver
 
         yield make

@@ -13,30 +13,30 @@ import pytest
 from peerdisco import AsyncPeerWatcher, Change, PeerWatcher
 from peerdisco.clock import WakeEvent
 from peerdisco.testing import FakeClock, FakeResolver
-from tests.support.watchers import FIRST, OWN, SECOND, THIRD, MakeWorld, clock, fake, watch
+from tests.support.watchers import FIRST, OWN, SECOND, THIRD, MakeDriver, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
 
 STEADY: dict[str, Any] = {"refresh": 5, "jitter": 0}
 
 
-def test_every_lookup_on_the_way(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_every_lookup_on_the_way(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Ten minutes are some 120 lookups, each at its time, and in one go."""
-    world = watch(resolver=fake, **STEADY)
-    world.pass_time(clock, 600)
+    driver = watch(resolver=fake, **STEADY)
+    driver.pass_time(clock, 600)
 
-    assert 120 <= world.watcher.status.lookups <= 126
+    assert 120 <= driver.watcher.status.lookups <= 126
     assert clock() == 600.0
 
 
-def test_a_script_goes_by_its_times(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_a_script_goes_by_its_times(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """Each lookup on the way sees the next state of a script, and a subscriber hears of each change, in order."""
     fake.script("svc", [[OWN, FIRST], [OWN, FIRST, SECOND], "timeout", [OWN, FIRST, SECOND, THIRD]])
-    world = watch(resolver=fake, start=False, **STEADY)
+    driver = watch(resolver=fake, start=False, **STEADY)
     heard: list[tuple[float, tuple[str, ...]]] = []
-    world.subscribe(lambda change: heard.append((clock(), change.peers.ips)))
-    world.start()
-    world.pass_time(clock, 60)
+    driver.subscribe(lambda change: heard.append((clock(), change.peers.ips)))
+    driver.start()
+    driver.pass_time(clock, 60)
 
     assert [ips for _, ips in heard] == [(FIRST,), (FIRST, SECOND), (FIRST, SECOND, THIRD)]
     assert 0 == heard[0][0] < heard[1][0] < heard[2][0] < 10
@@ -105,14 +105,14 @@ async def test_threads_and_tasks_on_one_clock(fake: FakeResolver, clock: FakeClo
     assert all(120 <= count <= 126 for count in lookups)
 
 
-def test_whoever_moves_the_clock_is_not_waited_for(watch: MakeWorld, fake: FakeResolver, clock: FakeClock) -> None:
+def test_whoever_moves_the_clock_is_not_waited_for(watch: MakeDriver, fake: FakeResolver, clock: FakeClock) -> None:
     """A test may hold an open stream of changes, in the thread or task that moves the clock."""
-    world = watch(resolver=fake, **STEADY)
-    changes = world.changes()
+    driver = watch(resolver=fake, **STEADY)
+    changes = driver.changes()
     next(changes)
     for pods in ([OWN, FIRST, SECOND], [OWN, FIRST, SECOND, THIRD]):
         fake["svc"] = pods
-        world.pass_time(clock, 60)
+        driver.pass_time(clock, 60)
         assert len(next(changes).added) == 1
 
 

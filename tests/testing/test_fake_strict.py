@@ -9,13 +9,13 @@ import pytest
 from peerdisco import AsyncPeerWatcher, Outcome, Peer, PeerDiscoError, PeerWatcher, Question, discover_peers
 from peerdisco._core.addresses import pack_ip, reverse_name
 from peerdisco.testing import FakeClock, FakeResolver, UndeclaredService
-from tests.support.both import Discover, in_both_worlds
+from tests.support.both import Discover, sync_and_async
 
 WEB = "web.default.svc.cluster.local."
 IPS = ("10.0.0.1", "10.0.0.2")
 
 
-@in_both_worlds
+@sync_and_async
 def test_an_undeclared_service(discover: Discover) -> None:
     """The error names what was looked up and what is declared; nothing that handles failed lookups handles it."""
     fake = FakeResolver({"api.prod": IPS, "web": IPS})

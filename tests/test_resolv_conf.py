@@ -182,7 +182,7 @@ def test_read_again_when_it_changes(tmp_path: Path) -> None:
 
 
 def test_the_nameserver_moves(tmp_path: Path) -> None:
-    """A resolver asks the nameservers that the file names now; while it is gone the lookup fails, and after it heals."""
+    """A resolver asks the nameservers that the file names now; while it is gone, lookups fail."""
     path = tmp_path / "resolv.conf"
     question = Question("web.default.svc.cluster.local.", "A")
 

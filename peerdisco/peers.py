@@ -280,9 +280,13 @@ class PeerSet(Sequence[Peer]):
         return len(self) + len(self._said.own)
 
     def _is_unchanged(self, other: PeerSet) -> bool:
-        """Return True if list, outcome and staleness are the same as the other's."""
+        """Return True if list, this Pod's addresses, outcome and staleness are the same as the other's."""
+        mine, theirs = self._said, other._said
         return (
-            self._packed is other._packed and self._stale is other._stale and self._said.outcome is other._said.outcome
+            self._packed is other._packed
+            and self._stale is other._stale
+            and mine.outcome is theirs.outcome
+            and mine.own == theirs.own
         )
 
     def __contains__(self, item: object) -> bool:

@@ -91,8 +91,7 @@ class _Scrape:
         """Add what one watcher knows."""
         service = [peers.service]
         self._peers.add_metric(service, len(peers))
-        own = peers._said.own  # noqa: SLF001 - `members` would make a Peer of each
-        self._members.add_metric(service, len(peers) + len(own))
+        self._members.add_metric(service, peers._member_count)
         self._self_listed.add_metric(service, peers.self_listed)
         self._complete.add_metric(service, peers.complete)
         self._stale.add_metric(service, peers.stale)

@@ -5,13 +5,13 @@ import subprocess
 import sys
 import threading
 
-from peerdisco.cli.interrupts import interruptible
+from peerdisco.cli._interrupts import interruptible
 
 # The main thread takes no signal itself, so that none ends its wait: as if each came just before it began to wait.
 MISSED = """
 import os, signal, threading
 from queue import SimpleQueue
-from peerdisco.cli.interrupts import interruptible
+from peerdisco.cli._interrupts import interruptible
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 waiting, woken = threading.Event(), SimpleQueue()

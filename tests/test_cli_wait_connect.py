@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from peerdisco.cli.connect import unreachable
+from peerdisco.cli._connect import unreachable
 from peerdisco.testing import LocalCluster
 from tests.support.commands import PATIENCE, environment, running
 

@@ -6,7 +6,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from peerdisco.cli.on_change import CommandRunner
+from peerdisco.cli._on_change import CommandRunner
 from peerdisco.testing import LocalCluster
 from tests.support.commands import PATIENCE
 from tests.support.watch_command import FIRST, OWN, SECOND, THIRD, cluster, end, event, watching

@@ -12,10 +12,11 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 
 from peerdisco.cli import options
-from peerdisco.cli.connect import unreachable
-from peerdisco.cli.interrupts import interruptible
+from peerdisco.cli._connect import unreachable
+from peerdisco.cli._interrupts import interruptible
 from peerdisco.config import DiscoveryConfig
 from peerdisco.errors import ConfigError, PeersNotReady
 from peerdisco.peers import Peer, PeerSet
@@ -33,8 +34,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     options.declare(parser, timeout="--lookup-timeout")
     enough = parser.add_mutually_exclusive_group()
-    enough.add_argument("--min", metavar="N", type=_count, help="so many peers, at least; default: 1")
-    enough.add_argument("--replicas", metavar="N", type=_count, help="so many Pods, this one listed among them")
+    enough.add_argument("--min", metavar="N", type=_at_least(0), help="so many peers, at least; default: 1")
+    enough.add_argument("--replicas", metavar="N", type=_at_least(1), help="so many Pods, this one listed among them")
     parser.add_argument(
         "--stable", metavar="SECONDS", type=_seconds, default=0.0, help="the list must not have changed for so long"
     )
@@ -81,7 +82,9 @@ def _wait(watcher: PeerWatcher, arguments: argparse.Namespace) -> PeerSet:
     deadline = math.inf if patience is None else time.monotonic() + patience
     accepted: set[Peer] = set()
     while True:
-        peers = _wait_for(watcher, arguments, _left(deadline))
+        peers = watcher.wait_for(
+            arguments.min, replicas=arguments.replicas, timeout=_left(deadline), stable_for=arguments.stable
+        )
         if port is None:
             return peers
         untried = [peer for peer in peers if peer not in accepted]
@@ -93,31 +96,6 @@ def _wait(watcher: PeerWatcher, arguments: argparse.Namespace) -> PeerSet:
         left = deadline - time.monotonic()
         if left <= 0:
             raise PeersNotReady(_refusal(peers, port, failed, patience))
-        time.sleep(min(_PAUSE, left))
-
-
-def _wait_for(watcher: PeerWatcher, arguments: argparse.Namespace, timeout: float | None) -> PeerSet:
-    if arguments.replicas is not None:
-        return _wait_for_replicas(watcher, arguments.replicas, timeout, arguments.stable)
-    # Not the parser's default: to argparse, whoever gives the default has given nothing, and may give --replicas too.
-    peers = 1 if arguments.min is None else arguments.min
-    return watcher.wait_for(peers, timeout=timeout, stable_for=arguments.stable)
-
-
-def _wait_for_replicas(watcher: PeerWatcher, replicas: int, timeout: float | None, stable_for: float) -> PeerSet:
-    """Wait as `watcher.wait_for(replicas=…)` would, which is to replace this function."""
-    deadline = math.inf if timeout is None else time.monotonic() + timeout
-    while True:
-        peers = watcher.wait_for(max(0, replicas - 1), timeout=_left(deadline), stable_for=stable_for)
-        if peers.self_listed and len(peers.members) >= replicas:
-            return peers
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise PeersNotReady(
-                f"{len(peers)} other Pods of {peers.service} are listed after {timeout:g} s, but this Pod is not, so "
-                "it is not ready, or the Service does not select it. If being ready waits for peers, set "
-                "`publishNotReadyAddresses: true` on the headless Service."
-            )
         time.sleep(min(_PAUSE, left))
 
 
@@ -137,10 +115,13 @@ def _refusal(peers: PeerSet, port: int, failed: dict[str, str], patience: float 
     )
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 0 or more")
-    return int(text)
+def _at_least(least: int) -> Callable[[str], int]:
+    def count(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, {least} or more")
+        return int(text)
+
+    return count
 
 
 def _port(text: str) -> int:

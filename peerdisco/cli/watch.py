@@ -4,14 +4,13 @@ Laws of this module:
 
 - Every Pod that is there is printed first, as ADDED; after that, each event is printed once.
 - A REMOVED stands before an ADDED, so that a Pod whose port has changed is not lost.
-- It ends without a word when it is told to, or when nobody reads what it prints.
+- It ends without a word when it is told to, or when nobody reads what it prints, though there is nothing to print.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import select
 import sys
 import threading
@@ -25,8 +24,8 @@ from peerdisco._core.counters import code_of
 from peerdisco._core.watcher import ChangeCursor
 from peerdisco.answers import Outcome
 from peerdisco.cli import options
-from peerdisco.cli.interrupts import interruptible
-from peerdisco.cli.on_change import CommandRunner
+from peerdisco.cli._interrupts import interruptible
+from peerdisco.cli._on_change import CommandRunner
 from peerdisco.config import DiscoveryConfig, Options
 from peerdisco.peers import Peer, PeerSet
 from peerdisco.sync import PeerWatcher
@@ -107,6 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print events until the watch is ended; return 0.
 
     Raises:
+        BrokenPipeError: Nobody reads any more.
         ConfigError: An option is invalid.
     """
     watcher = PeerWatcher(_config_of(arguments))
@@ -122,10 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
             _follow(watcher, command, as_json=arguments.json)
     except KeyboardInterrupt:
         return 0
-    except BrokenPipeError:
-        # What is still buffered would be written, and fail, when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    raise BrokenPipeError  # nothing else closes the watcher
 
 
 def _config_of(arguments: argparse.Namespace) -> DiscoveryConfig:

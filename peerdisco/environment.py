@@ -26,6 +26,7 @@ from peerdisco.errors import ConfigError
 DEFAULT_DOMAIN = "cluster.local"
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _PROC_NET = Path("/proc/net")
+_OFF_CLUSTER = "https://github.com/peerdisco/peerdisco/blob/main/docs/how-to/off-cluster.md"
 
 
 class Environment(Protocol):
@@ -46,6 +47,21 @@ class Environment(Protocol):
         Raises:
             LookupFailed: It can't be found out now.
         """
+
+
+def namespace_of(config: DiscoveryConfig, environment: Environment) -> str:
+    """Return the namespace of a Service that is named without one: an option wins over the environment."""
+    return config.namespace or environment.namespace(config)
+
+
+def cluster_domain_of(config: DiscoveryConfig, environment: Environment) -> str:
+    """Return the cluster's DNS domain: an option wins over the environment."""
+    return config.cluster_domain or environment.cluster_domain(config)
+
+
+def own_ips_of(config: DiscoveryConfig, environment: Environment) -> tuple[bytes, ...] | None:
+    """Return this Pod's addresses, packed: an option wins over the environment; None where neither says."""
+    return environment.own_ips(config) if config.own is None else config.own
 
 
 class HostEnvironment:
@@ -124,8 +140,6 @@ class HostEnvironment:
         Raises:
             ConfigError: It can't be determined.
         """
-        if config.namespace:
-            return config.namespace
         if given := self._environ.get("POD_NAMESPACE"):
             return names.label("POD_NAMESPACE", given)
         try:
@@ -136,23 +150,22 @@ class HostEnvironment:
             raise ConfigError(
                 "namespace",
                 None,
-                f"nothing says which: no POD_NAMESPACE, no {self._service_account}, and no search list of a Pod "
-                f"in {config.resolv_conf}; give `namespace`, or the Service as `{config.service}.<namespace>`",
+                f"this does not look like a Pod: no POD_NAMESPACE, no {self._service_account}, and no search list of a "
+                f"Pod in {config.resolv_conf}; give `namespace`, or the Service as `{config.service}.<namespace>`; "
+                f"outside a cluster, see {_OFF_CLUSTER}",
             )
         return found
 
     def cluster_domain(self, config: DiscoveryConfig) -> str:
-        """Return the cluster's DNS domain: as configured, from the search list, else `cluster.local`."""
-        return config.cluster_domain or self._place(config).domain or DEFAULT_DOMAIN
+        """Return the cluster's DNS domain: from the search list, else `cluster.local`."""
+        return self._place(config).domain or DEFAULT_DOMAIN
 
-    def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
-        """Return this Pod's addresses as configured, else as the downward API gave them; None where neither says.
+    def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:  # noqa: ARG002 - as in the protocol
+        """Return this Pod's addresses as the downward API gave them; None where it did not.
 
         Raises:
             ConfigError: `POD_IPS` or `POD_IP` holds something else.
         """
-        if config.own is not None:
-            return config.own
         for key in ("POD_IPS", "POD_IP"):
             if given := self._environ.get(key):
                 try:
@@ -207,18 +220,16 @@ class StaticEnvironment:
         self._namespace = namespace
         self._cluster_domain = cluster_domain
 
-    def namespace(self, config: DiscoveryConfig) -> str:
-        """Return the configured one, else this object's."""
-        return config.namespace or self._namespace
+    def namespace(self, config: DiscoveryConfig) -> str:  # noqa: ARG002 - as in the protocol
+        """Return this object's namespace."""
+        return self._namespace
 
-    def cluster_domain(self, config: DiscoveryConfig) -> str:
-        """Return the configured one, else this object's."""
-        return config.cluster_domain or self._cluster_domain
+    def cluster_domain(self, config: DiscoveryConfig) -> str:  # noqa: ARG002 - as in the protocol
+        """Return this object's cluster domain."""
+        return self._cluster_domain
 
     def own_ips(self, config: DiscoveryConfig) -> tuple[bytes, ...] | None:
-        """Return the configured ones, else this object's, else those that environment variables give."""
-        if config.own is not None:
-            return config.own
+        """Return this object's addresses, else those that environment variables give."""
         return HOST_ENVIRONMENT.own_ips(config) if self._own_ips is None else self._own_ips
 
     def local_among(self, listed: frozenset[bytes]) -> frozenset[bytes]:

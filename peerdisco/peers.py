@@ -365,6 +365,16 @@ class Change:
         """The peers that were removed, sorted by address."""
         return self._removed.peers()
 
+    @property
+    def added_ips(self) -> tuple[str, ...]:
+        """The addresses of the peers that were added, as text."""
+        return self._added.ips()
+
+    @property
+    def removed_ips(self) -> tuple[str, ...]:
+        """The addresses of the peers that were removed, as text."""
+        return self._removed.ips()
+
     def to_dict(self) -> dict[str, Any]:
         """Return the change and the list after it, ready for JSON."""
         return {

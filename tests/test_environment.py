@@ -9,7 +9,7 @@ import pytest
 from peerdisco import ConfigError, DiscoveryConfig, DnsResolver
 from peerdisco._core.addresses import pack_ip
 from peerdisco._core.discovery import Discovery
-from peerdisco.environment import HostEnvironment, StaticEnvironment
+from peerdisco.environment import HostEnvironment, StaticEnvironment, cluster_domain_of, namespace_of, own_ips_of
 from peerdisco.testing import FakeClock
 
 # As Linux prints it, cut to what a Pod with two interfaces and the loopback has.
@@ -77,12 +77,12 @@ def test_namespace_in_order(tmp_path: Path) -> None:
     (tmp_path / "namespace").write_text("three\n")
     two = machine(tmp_path, POD_NAMESPACE="two")
 
-    assert two.namespace(config(tmp_path, namespace="one")) == "one"
-    assert two.namespace(config(tmp_path)) == "two"
-    assert machine(tmp_path).namespace(config(tmp_path)) == "three"
-    assert machine(tmp_path, POD_NAMESPACE="").namespace(config(tmp_path)) == "three"
+    assert namespace_of(config(tmp_path, namespace="one"), two) == "one"
+    assert namespace_of(config(tmp_path), two) == "two"
+    assert namespace_of(config(tmp_path), machine(tmp_path)) == "three"
+    assert namespace_of(config(tmp_path), machine(tmp_path, POD_NAMESPACE="")) == "three"
     (tmp_path / "namespace").unlink()
-    assert machine(tmp_path).namespace(config(tmp_path)) == "four"
+    assert namespace_of(config(tmp_path), machine(tmp_path)) == "four"
 
 
 @pytest.mark.parametrize("search", ["cluster.local", "eu-central-1.compute.internal", "svc.cluster.local"])
@@ -90,7 +90,7 @@ def test_no_namespace(tmp_path: Path, search: str) -> None:
     """Where nothing tells, the error says all that was looked at and what to give."""
     write_search(tmp_path, search)
     with pytest.raises(ConfigError, match="POD_NAMESPACE") as raised:
-        machine(tmp_path).namespace(config(tmp_path))
+        namespace_of(config(tmp_path), machine(tmp_path))
 
     assert raised.value.key == "namespace"
     for part in (str(tmp_path / "namespace"), str(tmp_path / "resolv.conf"), "web.<namespace>"):
@@ -100,7 +100,7 @@ def test_no_namespace(tmp_path: Path, search: str) -> None:
 def test_a_bad_pod_namespace(tmp_path: Path) -> None:
     """A variable that holds no namespace is named."""
     with pytest.raises(ConfigError) as raised:
-        machine(tmp_path, POD_NAMESPACE="no such").namespace(config(tmp_path))
+        namespace_of(config(tmp_path), machine(tmp_path, POD_NAMESPACE="no such"))
 
     assert (raised.value.key, raised.value.value) == ("POD_NAMESPACE", "no such")
 
@@ -110,10 +110,10 @@ def test_a_bad_service_account(tmp_path: Path) -> None:
     write_search(tmp_path, "shop.svc.cluster.local svc.cluster.local")
     (tmp_path / "namespace").write_text("no such")
     with pytest.raises(ConfigError) as raised:
-        machine(tmp_path).namespace(config(tmp_path))
+        namespace_of(config(tmp_path), machine(tmp_path))
     assert str(tmp_path / "namespace") == raised.value.key
     (tmp_path / "namespace").write_bytes(b"\xff\xfe")
-    assert machine(tmp_path).namespace(config(tmp_path)) == "shop"
+    assert namespace_of(config(tmp_path), machine(tmp_path)) == "shop"
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_cluster_domain(tmp_path: Path, search: str, domain: str) -> None:
     """The search list tells, else it is `cluster.local`; the option goes before both."""
     write_search(tmp_path, search)
 
-    assert domain == machine(tmp_path).cluster_domain(config(tmp_path))
-    assert machine(tmp_path).cluster_domain(config(tmp_path, cluster_domain="mine.example")) == "mine.example"
+    assert domain == cluster_domain_of(config(tmp_path), machine(tmp_path))
+    assert cluster_domain_of(config(tmp_path, cluster_domain="mine.example"), machine(tmp_path)) == "mine.example"
 
 
 def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
@@ -133,9 +133,9 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
     here = machine(tmp_path, POD_NAMESPACE="shop")
     named = config(tmp_path, nameservers="10.96.0.10")
     with pytest.raises(ConfigError):
-        here.cluster_domain(named)
+        cluster_domain_of(named, here)
     with pytest.raises(ConfigError):
-        here.cluster_domain(config(tmp_path))
+        cluster_domain_of(config(tmp_path), here)
 
 
 @pytest.mark.parametrize(
@@ -153,21 +153,21 @@ def test_the_downward_api(tmp_path: Path, environ: dict[str, str], own: list[str
     """The downward API says it best; the option goes before it."""
     here = machine(tmp_path, **environ)
 
-    assert tuple(map(pack_ip, own)) == here.own_ips(config(tmp_path))
-    assert (pack_ip("10.9.9.9"),) == here.own_ips(config(tmp_path, own_ips="10.9.9.9"))
+    assert tuple(map(pack_ip, own)) == own_ips_of(config(tmp_path), here)
+    assert (pack_ip("10.9.9.9"),) == own_ips_of(config(tmp_path, own_ips="10.9.9.9"), here)
 
 
 def test_no_downward_api(tmp_path: Path) -> None:
     """Without it this Pod's own addresses are known only once a list is seen."""
-    assert machine(tmp_path).own_ips(config(tmp_path)) is None
-    assert machine(tmp_path, POD_IP="").own_ips(config(tmp_path)) is None
+    assert own_ips_of(config(tmp_path), machine(tmp_path)) is None
+    assert own_ips_of(config(tmp_path), machine(tmp_path, POD_IP="")) is None
 
 
 @pytest.mark.parametrize(("key", "text"), [("POD_IP", "web-0"), ("POD_IPS", "10.0.0.1,x"), ("POD_IPS", ",")])
 def test_a_bad_downward_api(tmp_path: Path, key: str, text: str) -> None:
     """A variable that holds something else is named."""
     with pytest.raises(ConfigError) as raised:
-        machine(tmp_path, **{key: text}).own_ips(config(tmp_path))
+        own_ips_of(config(tmp_path), machine(tmp_path, **{key: text}))
 
     assert (key, text) == (raised.value.key, raised.value.value)
 
@@ -243,10 +243,10 @@ def test_off_cluster() -> None:
     plain = DiscoveryConfig("web")
     full = DiscoveryConfig("web", namespace="a", cluster_domain="b", own_ips="10.0.0.2")
 
-    assert (there.namespace(plain), there.cluster_domain(plain)) == ("shop", "k8s.example")
-    assert (there.namespace(full), there.cluster_domain(full)) == ("a", "b")
-    assert (pack_ip("10.0.0.1"),) == there.own_ips(plain)
-    assert (pack_ip("10.0.0.2"),) == there.own_ips(full)
+    assert (namespace_of(plain, there), cluster_domain_of(plain, there)) == ("shop", "k8s.example")
+    assert (namespace_of(full, there), cluster_domain_of(full, there)) == ("a", "b")
+    assert (pack_ip("10.0.0.1"),) == own_ips_of(plain, there)
+    assert (pack_ip("10.0.0.2"),) == own_ips_of(full, there)
     assert StaticEnvironment(()).own_ips(plain) == ()
     assert frozenset() == there.local_among(frozenset({pack_ip("127.0.0.1")}))
 

@@ -154,3 +154,19 @@ def test_only_a_timeout_may_be_none() -> None:
     checked_wait(CONFIG, 0, None, None, 0.0)
     with pytest.raises(ConfigError, match=r"^stable_for=None"):
         checked_wait(CONFIG, 1, None, None, None)
+
+
+def test_log_records_have_fields(caplog: pytest.LogCaptureFixture) -> None:
+    """Each record carries the Service, its code and its facts as fields, for logs that are read by programs."""
+    caplog.set_level(logging.INFO, "peerdisco")
+    story = Story(OWN, FIRST)
+    story.poll()
+    story.fake.fail("svc", "no_nameserver")
+    story.poll()
+    change, failure = ({key: record.__dict__.get(key) for key in FIELDS} for record in caplog.records)
+
+    assert change == {"service": NAME, "code": "changed", "peers": 1, "added": (FIRST,), "removed": ()}
+    assert (failure["service"], failure["code"]) == (NAME, "no-nameserver")
+
+
+FIELDS = ("service", "code", "peers", "added", "removed")

@@ -23,7 +23,7 @@ from peerdisco._core.addresses import IPV4_BYTES, mapped, reverse_name, text_of,
 from peerdisco._core.listing import PENDING, UNLIMITED, Limits, Listing
 from peerdisco.answers import Answer, Outcome, Question, RecordType
 from peerdisco.config import DiscoveryConfig
-from peerdisco.environment import Environment
+from peerdisco.environment import Environment, cluster_domain_of, namespace_of, own_ips_of
 from peerdisco.errors import LookupFailed, NotHeadlessError
 
 # Cut answers are random parts of the whole: when so many in a row bring nothing new, little can be missing.
@@ -82,7 +82,7 @@ class Discovery:
         self.config = config
         self.service = _absolute(config, environment)
         self._environment = environment
-        given = environment.own_ips(config)
+        given = own_ips_of(config, environment)
         self._own_ips = None if given is None else frozenset(given).union(*map(mapped, given))
         self._own_sizes = set(map(len, given or ()))
         self._first: RecordType | None = _family_of(given[0]) if given else None
@@ -278,8 +278,8 @@ def _share_inside(size: int, listed: frozenset[bytes], outside: frozenset[bytes]
 def _absolute(config: DiscoveryConfig, environment: Environment) -> str:
     if not names.needs_domain(config.service):
         return names.absolute(config.service)
-    namespace = environment.namespace(config) if names.needs_namespace(config.service) else ""
-    return names.absolute(config.service, namespace, environment.cluster_domain(config))
+    namespace = namespace_of(config, environment) if names.needs_namespace(config.service) else ""
+    return names.absolute(config.service, namespace, cluster_domain_of(config, environment))
 
 
 def _family_of(packed: bytes) -> RecordType:

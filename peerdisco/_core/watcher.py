@@ -103,7 +103,9 @@ class WatcherState:
         self._counters.on_failure(error, cost.seconds)
         if not isinstance(error, PeerDiscoError) and type(error) not in self._kinds_of_failures:
             self._kinds_of_failures.add(type(error))
-            self._log(log.error, "%s: the lookup raised", before.service, exc_info=error)
+            self._log(
+                log.error, "%s: the lookup raised", before.service, exc_info=error, extra=self._facts(code_of(error))
+            )
         states = dict(self._listing_states)
         if isinstance(error, NotHeadlessError):
             states["not-headless"] = f"DNS answers with its ClusterIP, {error.address}; set `clusterIP: None`"
@@ -117,7 +119,15 @@ class WatcherState:
         if type(error) not in self._kinds_of_troubles:
             self._kinds_of_troubles.add(type(error))
             kind = type(error).__qualname__
-            self._log(log.error, "%s: %s after %s", self.lookup.service, what_comes_of_it, kind, exc_info=error)
+            self._log(
+                log.error,
+                "%s: %s after %s",
+                self.lookup.service,
+                what_comes_of_it,
+                kind,
+                exc_info=error,
+                extra=self._facts("watcher-error"),
+            )
 
     def expire(self) -> bool:
         """Empty a list that could not be refreshed for too long; return whether it was."""
@@ -180,7 +190,13 @@ class WatcherState:
 
     def on_subscriber_error(self, error: BaseException) -> None:
         """Take in what a subscriber raised: the others are called all the same."""
-        self._log(log.error, "%s: a subscriber raised", self.lookup.service, exc_info=error)
+        self._log(
+            log.error,
+            "%s: a subscriber raised",
+            self.lookup.service,
+            exc_info=error,
+            extra=self._facts("subscriber-error"),
+        )
 
     def status(self) -> Status:
         """Return how the watcher is doing."""
@@ -249,7 +265,12 @@ class WatcherState:
         change = Change.between(before._packed, self.roster.peers)
         if change is not None:
             self._counters.on_change(before._packed.endpoints, self.roster.peers._packed.endpoints)
-            self._log(log.info, "%s: %s", before.service, change)
+            facts = self._facts("changed", added=change.added_ips, removed=change.removed_ips)
+            self._log(log.info, "%s: %s", before.service, change, extra=facts)
+
+    def _facts(self, code: str, **facts: object) -> dict[str, object]:
+        """Return the fields of a log record."""
+        return {"service": self.lookup.service, "code": code, "peers": len(self.roster.peers), **facts}
 
     def _log(self, call: Callable[..., object], *arguments: object, **details: object) -> None:
         """Log something; an exception in a filter or a handler is the status's affair."""

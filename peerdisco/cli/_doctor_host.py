@@ -17,7 +17,7 @@ from peerdisco._core.addresses import pack_ip, text_of
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco.cli._doctor_observations import Fact, HostsFile, Place
 from peerdisco.config import DiscoveryConfig
-from peerdisco.environment import HOST_ENVIRONMENT, HostEnvironment
+from peerdisco.environment import HOST_ENVIRONMENT, HostEnvironment, cluster_domain_of, namespace_of, own_ips_of
 from peerdisco.errors import ConfigError
 
 _HOSTS = Path("/etc/hosts")
@@ -57,11 +57,11 @@ def look_around(
         servers, reading.problems = config.servers, {}
     domain = ""
     if names.needs_domain(config.service):
-        domain = reading.value(lambda: environment.cluster_domain(config)) or ""
+        domain = reading.value(lambda: cluster_domain_of(config, environment)) or ""
     search = tuple(entry.lower().strip(".") for entry in resolv_conf.search) if resolv_conf else ()
     service, namespace = "", Fact()
     if names.needs_namespace(config.service):
-        value = reading.value(lambda: environment.namespace(config))
+        value = reading.value(lambda: namespace_of(config, environment))
         namespace = Fact(value, _namespace_source(config, environ)) if value else Fact()
     has_namespace = namespace.value or not names.needs_namespace(config.service)
     if has_namespace and (domain or not names.needs_domain(config.service)):
@@ -69,7 +69,7 @@ def look_around(
     if names.is_service(service):
         namespace = namespace if namespace.value else Fact(service.split(".")[1], "the Service's name")
         domain = ".".join(service.removesuffix(".").split(".")[3:])
-    given = reading.value(lambda: environment.own_ips(config))
+    given = reading.value(lambda: own_ips_of(config, environment))
     own = own_hosts if given is None else given
     return Place(
         service=service,

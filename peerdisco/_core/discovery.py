@@ -129,7 +129,7 @@ class Discovery:
         found = yield from self.find(self.service, limits.samples, begun=begun)
         own, outside = self._sorted_out(found.answer.addresses)
         if not own:
-            yield from self._check_headless(found.answer)
+            yield from self._check_headless(found.answer, is_watched=limits.targets is not None)
         return self._listing(found, own, outside)
 
     def _listing(self, found: SampledAnswer, own: frozenset[bytes], outside: frozenset[bytes]) -> Listing:
@@ -225,7 +225,7 @@ class Discovery:
         alone = 0 < len(addresses) <= 2 and len({len(ip) for ip in addresses}) == len(addresses)
         return alone and not addresses <= self._no_cluster_ips
 
-    def _check_headless(self, answer: Answer) -> Generator[TimedQuestion, Answer, None]:
+    def _check_headless(self, answer: Answer, *, is_watched: bool) -> Generator[TimedQuestion, Answer, None]:
         """Ask witnesses whether a single address is a ClusterIP: what resolves may still not reach everyone.
 
         Raises:
@@ -234,7 +234,7 @@ class Discovery:
         name = answer.canonical or self.service
         if not self._may_be_cluster_ip(answer.addresses) or not names.is_service(name):
             return
-        if self._lookups_until_witness:
+        if self._lookups_until_witness and is_watched:
             self._lookups_until_witness -= 1
             return
         suspects = sorted(answer.addresses - self._no_cluster_ips, key=len)
@@ -253,7 +253,7 @@ class Discovery:
         if settled:
             self._no_cluster_ips = answer.addresses
             self._silences = 0
-        else:  # asked again, but ever more rarely
+        else:  # asked again, but by a watcher ever more rarely
             self._lookups_until_witness = 2**self._silences
             self._silences = min(self._silences + 1, 10)
 

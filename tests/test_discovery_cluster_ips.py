@@ -176,11 +176,11 @@ def test_a_witness_that_was_silent_is_asked_again() -> None:
         return Answer(Outcome.NXDOMAIN) if question.rtype == "SRV" else Answer.of(question, [HEAD])
 
     subject = discovery()
-    assert listed(answered(subject.steps(), by)[0]) == [HEAD]
+    assert listed(answered(subject.steps(Limits(1, 1)), by)[0]) == [HEAD]
     silent = False
-    answered(subject.steps(), by)
+    answered(subject.steps(Limits(1, 1)), by)
     with pytest.raises(NotHeadlessError):
-        answered(subject.steps(), by)
+        answered(subject.steps(Limits(1, 1)), by)
 
 
 def kube_dns(names: tuple[str, ...], ips: list[str], label: str = "3633646139353861") -> Callable[[Question], Answer]:

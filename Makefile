@@ -30,10 +30,10 @@ demo: $(VENV)/.runtime ## Tell the story of a headless Service, with real packet
 	@$(BIN)/peerdisco demo
 
 test: $(VENV)/.dev ## Run every test; those that need CoreDNS or another DNS server are skipped where it can't be had.
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-check: lint types ## Run the inner loop: lint, types, and the unit tests alone, on all cores.
-	@$(BIN)/python -m pytest -q -n auto tests --ignore=tests/e2e $(ARGS)
+check: lint types ## Run the inner loop: lint, types, and the quick unit tests, on all cores.
+	@$(BIN)/python -m pytest -q -n auto -m "not slow" tests --ignore=tests/e2e $(ARGS)
 
 e2e: $(VENV)/.dev ## Run the tests against a real CoreDNS, building it if need be; fail where it can't be had.
 	@$(BIN)/python -m pytest tests/e2e --require-coredns $(ARGS)

@@ -6,6 +6,34 @@ import pytest
 
 from peerdisco import resolvers
 
+# Test modules that start processes, wait for real timeouts, or search for counterexamples: not for `make check`.
+SLOW = (
+    "test_bench_parts",
+    "test_cli_wait",
+    "test_cli_watch",
+    "test_concurrency",
+    "test_demo",
+    "test_doctor_command",
+    "test_doctor_servers",
+    "test_examples",
+    "test_exits",
+    "test_fleet",
+    "test_forks",
+    "test_metrics_alerts",
+    "test_packaging",
+    "test_pytest_plugin_runs",
+    "test_records",
+    "test_reply_properties",
+    "test_roster_properties",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests."""
+    for item in items:
+        if item.path.stem.startswith(SLOW):
+            item.add_marker("slow")
+
 
 # Here and not in tests/e2e: pytest reads options only from a conftest that it loads at start.
 def pytest_addoption(parser: pytest.Parser) -> None:

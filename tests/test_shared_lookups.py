@@ -1,16 +1,14 @@
-"""`refresh` from many threads or tasks at once: one lookup for all, and nobody's end is anybody else's."""
+"""`refresh` from many threads at once: one lookup for all, and the end of one caller is its own."""
 
-import asyncio
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
-from peerdisco import Answer, AsyncPeerWatcher, LookupFailed, PeerSet, PeerWatcher, Question
+from peerdisco import Answer, LookupFailed, PeerSet, PeerWatcher, Question
 from peerdisco.testing import LocalCluster
 
 SERVICE = "svc.default.svc.cluster.local."
@@ -53,17 +51,22 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def wait_for_sharers(watcher: PeerWatcher, count: int) -> None:
-    """Return once so many threads share the lookup under way; the watcher's own listener is there as well."""
+def are_sharing(watcher: PeerWatcher, count: int) -> bool:
+    """Return whether so many threads share the lookup under way; the watcher's own listener is there as well."""
+    return len(watcher._runner._listeners) >= 1 + count
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return once something is so."""
     deadline = time.monotonic() + 30
-    while len(watcher._runner._listeners) < 1 + count:
+    while not condition():
         assert time.monotonic() < deadline
 
 
 def sharing(watcher: PeerWatcher, pool: ThreadPoolExecutor, count: int) -> list[Future[PeerSet]]:
     """Return callers that share the lookup under way."""
     calls = [pool.submit(watcher.refresh) for _ in range(count)]
-    wait_for_sharers(watcher, count)
+    wait_until(lambda: are_sharing(watcher, count))
     return calls
 
 
@@ -90,23 +93,10 @@ def test_many_threads_wait_for_one_timeout(cluster: LocalCluster, pool: ThreadPo
     assert all(error.__traceback__ for error in errors)
 
 
-async def test_many_tasks_wait_for_one_timeout(cluster: LocalCluster) -> None:
-    """So are tasks."""
-    watcher = AsyncPeerWatcher("svc", timeout=0.5, **cluster.options)
-    begun = time.monotonic()
-    errors = await asyncio.gather(*(watcher.refresh() for _ in range(MANY)), return_exceptions=True)
-    took = time.monotonic() - begun
-
-    assert took < 2
-    assert watcher.status.lookups == 1
-    assert {str(error) for error in errors} == {str(watcher.status.last_error)}
-    assert len({id(error) for error in errors}) == MANY
-
-
 def test_a_caller_shares_the_watchers_own_lookup(pool: ThreadPoolExecutor) -> None:
     """A refresh in the middle of a scheduled lookup brings what that one brings; the next refresh asks again."""
     gate = Gate()
-    with PeerWatcher(SERVICE, resolver=gate, own_ips=OWN, refresh=1000, removal_confirmations=1) as watcher:
+    with PeerWatcher(SERVICE, resolver=gate, own_ips=OWN, max_fleet_qps=0.001, removal_confirmations=1) as watcher:
         assert gate.arrived.acquire(timeout=30)
         calls = sharing(watcher, pool, 3)
         gate.opened.release()
@@ -134,10 +124,10 @@ def test_an_interrupted_caller_interrupts_nobody_else(pool: ThreadPoolExecutor) 
     gate.opened.release()
     with pytest.raises(KeyboardInterrupt):
         interrupted.result(30)
-    gate.opened.release(len(calls))  # a caller that wakes up late may find the next lookup ended, and begin its own
+    gate.opened.release(3)  # whoever comes late begins one more
 
     assert {call.result(30).ips for call in calls} == {(FIRST,)}
-    assert 2 <= gate.number <= 1 + len(calls)
+    assert 2 <= gate.number <= 4
     assert watcher.status.failures == 0
 
 
@@ -154,27 +144,46 @@ def test_closing_ends_every_share(pool: ThreadPoolExecutor) -> None:
     gate.opened.release()
 
 
+class OnSignal:
+    """A signal handler that makes one call, however often the signal comes.
+
+    Attributes:
+        call: what to call.
+        results: what came of it.
+    """
+
+    def __init__(self) -> None:
+        self.call: Callable[[], PeerSet] | None = None
+        self.results: list[PeerSet] = []
+
+    def __call__(self, *_: object) -> None:
+        """Make the call, unless it was made."""
+        call, self.call = self.call, None
+        if call is not None:
+            self.results.append(call())
+
+
 @pytest.fixture
-def on_signal() -> Iterator[list[Any]]:
-    """What a signal handler calls, and what comes of it."""
-    calls: list[Any] = []
-    before = signal.signal(signal.SIGUSR1, lambda *_: calls.append(calls.pop(0)()))
-    yield calls
+def on_signal() -> Iterator[OnSignal]:
+    """The handler of SIGUSR1."""
+    handler = OnSignal()
+    before = signal.signal(signal.SIGUSR1, handler)
+    yield handler
     signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.parametrize("start", [False, True])
-def test_a_signal_in_the_middle_of_a_lookup(on_signal: list[Any], start: bool) -> None:
+def test_a_signal_in_the_middle_of_a_lookup(on_signal: OnSignal, start: bool) -> None:
     """A signal handler may refresh in the middle of a refresh in its own thread."""
 
     def interrupt(number: int) -> None:
-        if gate.ips and number == expected:
+        if number == expected:
             signal.raise_signal(signal.SIGUSR1)
 
     gate = Gate(interrupt)
     expected = 2 if start else 1
-    watcher = PeerWatcher(SERVICE, resolver=gate, own_ips=OWN, refresh=1000)
-    on_signal.append(watcher.refresh)
+    watcher = PeerWatcher(SERVICE, resolver=gate, own_ips=OWN, max_fleet_qps=0.001)
+    on_signal.call = watcher.refresh
     gate.opened.release(5)
     if start:
         watcher.start().wait_for(1, timeout=30)
@@ -182,113 +191,29 @@ def test_a_signal_in_the_middle_of_a_lookup(on_signal: list[Any], start: bool) -
         assert watcher.refresh().ips == (FIRST,)
     finally:
         watcher.close()
-    assert [peers.ips for peers in on_signal] == [(FIRST,)]
+    assert [peers.ips for peers in on_signal.results] == [(FIRST,)]
     assert watcher.status.lookups == expected + 1
 
 
-def test_a_signal_while_sharing_a_lookup(on_signal: list[Any]) -> None:
+def test_a_signal_while_sharing_a_lookup(on_signal: OnSignal) -> None:
     """A signal handler may refresh while its thread waits for a lookup that is under way in another one."""
     main = threading.get_ident()
 
-    def interrupt(number: int) -> None:
-        wait_for_sharers(watcher, 1)
+    def both_wait() -> bool:
+        # Again and again, since a signal that comes just before its thread blocks is handled only afterwards.
         signal.pthread_kill(main, signal.SIGUSR1)
-        wait_for_sharers(watcher, 2)
+        return are_sharing(watcher, 2)
+
+    def interrupt(number: int) -> None:
+        if number == 1:
+            wait_until(lambda: are_sharing(watcher, 1))
+            wait_until(both_wait)
         gate.opened.release()
 
     gate = Gate(interrupt)
-    watcher = PeerWatcher(SERVICE, resolver=gate, own_ips=OWN, refresh=1000)
-    on_signal.append(watcher.refresh)
+    watcher = PeerWatcher(SERVICE, resolver=gate, own_ips=OWN, max_fleet_qps=0.001)
+    on_signal.call = watcher.refresh
     with watcher:
         assert gate.arrived.acquire(timeout=30)
         assert watcher.refresh().ips == (FIRST,)
-    assert [peers.ips for peers in on_signal] == [(FIRST,)]
-    assert gate.number == 1
-
-
-class AsyncGate:
-    """A resolver whose lookups wait at a gate until the test opens it."""
-
-    def __init__(self) -> None:
-        self.arrived = asyncio.Semaphore(0)
-        self.opened = asyncio.Semaphore(0)
-        self.number = 0
-
-    async def alookup(self, question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - as AsyncResolver wants it
-        """Answer, once the gate has been opened for this question."""
-        self.number += 1
-        self.arrived.release()
-        await self.opened.acquire()
-        return Answer.of(question, [OWN, FIRST])
-
-
-@pytest.mark.parametrize("cancelled", [0, 1, 2])
-async def test_a_cancelled_caller_cancels_nobody_else(cancelled: int) -> None:
-    """Whichever caller is cancelled, the lookup goes on for the others."""
-    gate = AsyncGate()
-    watcher = AsyncPeerWatcher(SERVICE, resolver=gate, own_ips=OWN)
-    calls = [asyncio.create_task(watcher.refresh()) for _ in range(3)]
-    await gate.arrived.acquire()
-    calls.pop(cancelled).cancel()
-    await asyncio.sleep(0)
-    gate.opened.release()
-
-    assert {peers.ips for peers in await asyncio.gather(*calls)} == {(FIRST,)}
-    assert (gate.number, watcher.status.lookups) == (1, 1)
-    await watcher.aclose()
-
-
-async def test_a_lookup_of_which_every_caller_is_cancelled() -> None:
-    """It goes on, and what it brings is listed."""
-    gate = AsyncGate()
-    watcher = AsyncPeerWatcher(SERVICE, resolver=gate, own_ips=OWN)
-    call = asyncio.create_task(watcher.refresh())
-    await gate.arrived.acquire()
-    call.cancel()
-    await asyncio.wait([call])
-    gate.opened.release()
-
-    assert (await watcher.refresh()).ips == (FIRST,)
-    assert gate.number == 1
-    await watcher.aclose()
-
-
-async def test_a_task_shares_the_watchers_own_lookup() -> None:
-    """A refresh in the middle of a scheduled lookup brings what that one brings, also where it is cancelled first."""
-    gate = AsyncGate()
-    async with AsyncPeerWatcher(SERVICE, resolver=gate, own_ips=OWN, refresh=1000) as watcher:
-        await gate.arrived.acquire()
-        calls = [asyncio.create_task(watcher.refresh()) for _ in range(3)]
-        await asyncio.sleep(0)
-        calls[0].cancel()
-        gate.opened.release()
-        assert {peers.ips for peers in await asyncio.gather(*calls[1:])} == {(FIRST,)}
-        assert gate.number == 1
-
-
-async def test_closing_ends_every_share_in_a_loop() -> None:
-    """Tasks that share a lookup are told that the watcher was closed, and no task is left."""
-    gate, tasks = AsyncGate(), asyncio.all_tasks()
-    watcher = AsyncPeerWatcher(SERVICE, resolver=gate, own_ips=OWN)
-    calls = [asyncio.create_task(watcher.refresh()) for _ in range(3)]
-    await gate.arrived.acquire()
-    await watcher.aclose()
-    for call in calls:
-        with pytest.raises(RuntimeError, match="closed"):
-            await call
-    assert asyncio.all_tasks() == tasks
-
-
-def test_a_lookup_that_its_loop_left_behind() -> None:
-    """A watcher that was never started may refresh in one loop after another, whatever became of the first."""
-    gate = AsyncGate()
-    watcher = AsyncPeerWatcher(SERVICE, resolver=gate, own_ips=OWN)
-
-    async def give_up() -> None:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0):
-                await watcher.refresh()
-
-    asyncio.run(give_up())
-    gate.opened = asyncio.Semaphore(1)
-    assert asyncio.run(watcher.refresh()).ips == (FIRST,)
+    assert [peers.ips for peers in on_signal.results] == [(FIRST,)]

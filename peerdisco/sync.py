@@ -49,8 +49,15 @@ def discover_peers(
 
 
 def run_lookup(run: LookupRun) -> Listing:
-    """Look the Service up once."""
-    answer = run.ask(run.opening)
+    """Look the Service up once.
+
+    Raises:
+        RuntimeError: A resolver raised StopIteration, which would end a caller's loop in silence (PEP 479).
+    """
+    try:
+        answer = run.ask(run.opening)
+    except StopIteration as error:
+        raise RuntimeError("the resolver raised StopIteration") from error
     listing = run.ordinary(answer)
     return drive(run.rest(answer), run.ask, LookupFailed) if listing is None else listing
 

@@ -13,6 +13,7 @@ from peerdisco import (
     PeerWatcher,
 )
 from peerdisco.testing import FakeClock
+from tests.support.both import Discover, sync_and_async
 from tests.support.odd import ANSWER, ERRORS, SERVICE, Odd, pass_one_lookup, raising
 from tests.support.watchers import FIRST, OWN, MakeDriver, clock, fake, watch
 
@@ -79,6 +80,14 @@ def test_a_resolver_that_returns_something_else(watch: MakeDriver, clock: FakeCl
         status = driver.watcher.status
         assert (resolver.questions, status.lookups, status.failures) == (turn, turn, turn)
         assert status.last_error is not None
+
+
+@sync_and_async
+def test_a_resolver_whose_answers_ran_out(discover: Discover) -> None:
+    """A StopIteration ends no loop of the caller's in silence, as it would in `map`."""
+    resolver = Odd(FakeClock(), raising(StopIteration()))
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        discover(SERVICE, resolver=resolver, own_ips=OWN)
 
 
 # The test's own thread hook sees the exit that Python itself passes over.

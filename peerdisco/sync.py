@@ -161,9 +161,9 @@ class PeerWatcher:
 
         Args:
             count: how many peers at least, this Pod not counted; 0 waits for the first answer alone.
-            replicas: how many members at least, this Pod listed among them. In a readiness probe of the same Service
-                this never ends, unless the Service has `publishNotReadyAddresses: true`: DNS lists a Pod once it is
-                ready. In an init container of the same Pod it never ends either.
+            replicas: how many members at least, this Pod listed among them. In a readiness probe or an init container
+                of the same Pod this never ends, unless the Service has `publishNotReadyAddresses: true`: DNS lists a
+                Pod once it is ready.
             timeout: seconds; None waits for as long as it takes.
             stable_for: seconds that the list must have been the same.
 

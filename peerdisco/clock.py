@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -9,6 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+
+
+# A signal that comes just before a wait begins is handled after it, and only the main thread handles signals.
+_LONGEST_IN_MAIN_THREAD = 1.0
 
 
 class WakeEvent:
@@ -40,10 +46,13 @@ class WakeEvent:
                 self._calls.get_nowait()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Block until `set`, or for so many seconds (None: as long as it takes)."""
-        if not self._is_set:
+        """Block until `set`, or for so many seconds; None waits for as long as it takes."""
+        until = math.inf if seconds is None else time.monotonic() + seconds
+        in_one_go = _LONGEST_IN_MAIN_THREAD if threading.current_thread() is threading.main_thread() else math.inf
+        while not self._is_set and (left := min(in_one_go, until - time.monotonic())) > 0:
             with suppress(Empty):
-                self._calls.get(timeout=seconds)
+                self._calls.get(timeout=None if left == math.inf else left)
+                return
 
 
 class Clock(Protocol):

@@ -57,7 +57,7 @@ def folded(name: Labels) -> Labels:
 
 
 def is_within(name: Labels, zone: Labels) -> bool:
-    """Whether a name is the zone's own or below it."""
+    """Return whether a name is that of the zone, or below it."""
     return len(name) >= len(zone) and folded(name)[len(name) - len(zone) :] == folded(zone)
 
 

@@ -103,6 +103,7 @@ class ServiceLookup:
         self.resolver = chosen
         # Our own resolver, and no subclass with a method of its own: it retries, and can be trusted.
         self.retries = getattr(type(chosen), method) is getattr(DnsResolver, method)
+        self.send = self.resolver.send if self.retries else None
         kind = SrvDiscovery if isinstance(config.port, str) or config.hostnames else Discovery
         self.discovery = kind(config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))
         self.service = self.discovery.service
@@ -162,10 +163,12 @@ class LookupRun:
     """
 
     def __init__(self, lookup: ServiceLookup, limits: Limits) -> None:
+        self.opening = lookup.discovery.opening
+        # First, so that the rest is done while the reply is on its way.
+        self._sent = lookup.send(self.opening.question, lookup.config.timeout) if lookup.send else None
         self._lookup = lookup
         self._limits = limits
         self._begun_at = lookup.clock()
-        self.opening = lookup.discovery.opening
         self.asking = self.opening.question
         self.questions = 0
 
@@ -204,11 +207,16 @@ class LookupRun:
             raise
 
     def _ask(self, timed: TimedQuestion, ask: Callable[..., Any]) -> Any:
+        sent, self._sent = self._sent, None
         left = self._begun_at + self._lookup.config.timeout - self._lookup.clock()
         if left <= 0:
+            if sent is not None:
+                sent.sock.close()
             raise LookupFailed(timed.question, "timeout")
         self.questions += 1
         self.asking = timed.question
+        if sent is not None:
+            return ask(timed.question, left * timed.share, sent=sent)
         if timed.retry or not self._lookup.retries:
             return ask(timed.question, left * timed.share)
         return ask(timed.question, left * timed.share, retry=False)

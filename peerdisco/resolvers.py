@@ -14,10 +14,10 @@ from peerdisco._core import names
 from peerdisco._core.addresses import pack_ips, text_of
 from peerdisco._core.defaults import ProcessDefault
 from peerdisco._dns import blocking
-from peerdisco._dns.lookup import Lookup, ResolverState
+from peerdisco._dns.lookup import Lookup, ResolverState, opening
 from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import MOST_IDLE, SocketPool
+from peerdisco._dns.sockets import MOST_IDLE, Sent, SocketPool, send
 from peerdisco.answers import Answer, Question
 from peerdisco.clock import SYSTEM_CLOCK, Clock
 from peerdisco.config import DEFAULT_RESOLV_CONF, parse_nameservers
@@ -141,26 +141,48 @@ class DnsResolver:
         """How many replies over UDP were ignored, since they were not to the query (RFC 5452 section 9.1)."""
         return self._pool.ignored
 
-    def lookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:
+    def send(self, question: Question, timeout: float) -> Sent | None:
+        """Send the first query of a lookup, so that what else there is to do is done while the reply is on its way.
+
+        Args:
+            question: what the lookup asks.
+            timeout: seconds for the whole lookup.
+
+        Returns:
+            What `lookup` or `alookup` goes on from; None where nothing was sent, and they begin by themselves.
+        """
+        try:
+            exchange = opening(question, self._servers(question), timeout, self._state)
+            return send(exchange) if exchange.transport == "udp" else None
+        except (LookupFailed, OSError):
+            return None  # the lookup finds the same, and says so
+
+    def lookup(self, question: Question, timeout: float, *, retry: bool = True, sent: Sent | None = None) -> Answer:
         """Answer one question.
 
         Args:
             question: an absolute name and a type.
             timeout: seconds for everything, retries included.
             retry: False to ask each server once at most.
+            sent: the first query, where `send` has sent it.
 
         Raises:
             LookupFailed: No server answered.
         """
-        run = self._latest = Lookup(question, self._servers(question), timeout, self._state, retry=retry)
-        return blocking.lookup(run, self._pool)
+        return blocking.lookup(self._begin(question, timeout, sent, retry=retry), self._pool, sent)
 
-    async def alookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:  # noqa: ASYNC109 - the twin of `lookup`
+    async def alookup(
+        self,
+        question: Question,
+        timeout: float,  # noqa: ASYNC109 - the twin of `lookup`
+        *,
+        retry: bool = True,
+        sent: Sent | None = None,
+    ) -> Answer:
         """Answer one question, as `lookup` does, without blocking the event loop."""
         from peerdisco._dns import asynchronous
 
-        run = self._latest = Lookup(question, self._servers(question), timeout, self._state, retry=retry)
-        return await asynchronous.lookup(run, self._pool)
+        return await asynchronous.lookup(self._begin(question, timeout, sent, retry=retry), self._pool, sent)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -178,6 +200,12 @@ class DnsResolver:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _begin(self, question: Question, timeout: float, sent: Sent | None, *, retry: bool) -> Lookup:
+        begun = sent and sent.exchange
+        run = Lookup(question, self._servers(question), timeout, self._state, retry=retry, opening=begun)
+        self._latest = run
+        return run
 
     def _servers(self, question: Question) -> tuple[Nameserver, ...]:
         try:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from peerdisco import Answer, Outcome
 from peerdisco._dns import query
 from peerdisco._dns import reply as wire
-from peerdisco._dns.lists import read_list
+from peerdisco._dns.lists import known_list, read_list, says_the_same
 from peerdisco._dns.records import UNREADABLE
 from tests.support import replies
 from tests.support.asked import ASKED, OWNER, QUESTION, addresses, name, record, replied
@@ -102,6 +102,63 @@ def test_what_is_known_is_given_back(case: Recorded, data: st.DataObject) -> Non
         assert (again is known) is (known == said)
         assert isinstance(again, Answer)
         assert (again.addresses is known.addresses) is (known.addresses == said.addresses)
+
+
+@given(st.one_of(replies.plain_lists(), replies.written("A", "AAAA")), st.data())
+def test_a_reply_that_says_the_same(case: Recorded, data: st.DataObject) -> None:
+    """Only a reply that fits, and reads as what is known, is taken to say the same."""
+    question, asked, reply = case
+    if not query.fits(asked, reply):
+        return
+    try:
+        said = wire.read(asked, reply, question)
+    except wire.NoAnswer:
+        return
+    if not isinstance(said, Answer) or not said.addresses or said.canonical:
+        return
+    known = known_list(asked, reply, said)
+    other = bytearray(reply)
+    for _ in range(data.draw(st.integers(0, 2))):
+        other[data.draw(st.integers(0, len(other) - 1))] = data.draw(st.integers(0, 255))
+    received = bytes(other[: data.draw(st.sampled_from([len(other), len(other), 12, 40]))])
+
+    if says_the_same(known, asked, received):
+        assert query.fits(asked, received)
+        assert wire.read(asked, received, question) == said
+
+
+def test_replies_that_say_the_same() -> None:
+    """The order and the id of the query may differ, and nothing else."""
+    pods = addresses(9)
+    reply = replied(*pods, additional=[query.OPT])
+    known = known_list(ASKED, reply, wire.read(ASKED, reply, QUESTION))  # type: ignore[arg-type] # an Answer
+    another = b"\x99\x99" + ASKED[2:]
+    shuffled = replied(*reversed(pods), asked=another, additional=[query.OPT])
+
+    assert says_the_same(known, another, shuffled)
+    assert not says_the_same(known, ASKED, shuffled)
+    assert not says_the_same(known, another, shuffled[:-1])
+    for different in (
+        replied(*pods[:8], pods[7], additional=[query.OPT]),
+        replied(*addresses(8), additional=[query.OPT]),
+        replied(*addresses(9, ttl=29), additional=[query.OPT]),
+        replied(*pods[:8], *addresses(9, ttl=29)[8:], additional=[query.OPT]),
+        replied(*pods, additional=[query.OPT], flags=0x8700),
+        replied(*pods, additional=[COOKIE]),
+    ):
+        assert not says_the_same(known, ASKED, different)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [replied(*addresses(3), *addresses(1)), replied(*addresses(3), flags=0x8700), replied(*addresses(3), RRSIG)],
+    ids=["an address that comes twice", "a cut list", "another type"],
+)
+def test_replies_that_are_read_each_time(reply: bytes) -> None:
+    """Where the same bytes might mean something else, or little is saved, no reply is taken to say the same."""
+    known = known_list(ASKED, reply, wire.read(ASKED, reply, QUESTION))  # type: ignore[arg-type] # an Answer
+
+    assert not says_the_same(known, ASKED, reply)
 
 
 def test_the_plain_reader_never_raises_anything_else() -> None:

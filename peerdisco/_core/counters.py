@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from peerdisco._core.conditions import EMPTY
 from peerdisco._core.listing import Endpoints, Listing
@@ -46,7 +46,7 @@ class Counters:
         self.dropped = 0
         self._durations = [0] * (len(BOUNDS) + 1)
 
-    def on_listing(self, listing: Listing, conditions: Iterable[str], seconds: float, *, changed: bool) -> None:
+    def on_listing(self, listing: Listing, conditions: Collection[str], seconds: float, *, changed: bool) -> None:
         """Count a lookup that brought an answer.
 
         Args:
@@ -56,8 +56,10 @@ class Counters:
             changed: whether it changed the list.
         """
         self.dropped = len(listing.outside)
-        empty = (code for code in conditions if code in EMPTY)
-        self._on_lookup(next(empty, "changed" if changed else "unchanged"), seconds)
+        code = "changed" if changed else "unchanged"
+        if conditions:
+            code = next((condition for condition in conditions if condition in EMPTY), code)
+        self._on_lookup(code, seconds)
 
     def on_failure(self, error: BaseException, seconds: float) -> None:
         """Count a lookup that failed after so many seconds."""

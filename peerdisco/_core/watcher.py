@@ -18,7 +18,7 @@ from logging import DEBUG
 from peerdisco._core.conditions import EMPTY, ConditionLog, conditions_of, log
 from peerdisco._core.counters import Counters, code_of
 from peerdisco._core.failures import detached, is_interrupt
-from peerdisco._core.listing import Cost, Listing
+from peerdisco._core.listing import PENDING, Cost, Listing
 from peerdisco._core.roster import Roster
 from peerdisco._service import ServiceLookup
 from peerdisco.errors import ConfigError, NotHeadlessError, PeerDiscoError
@@ -65,6 +65,8 @@ class WatcherState:
         self.stopping = False
         self.last_error: Exception | None = None
         self._states = ConditionLog(lookup.service)
+        # The last answer, and its conditions.
+        self._latest = PENDING
         self._listing_states: dict[str, str] = {}
         self._lookups = 0
         self._ended_at = lookup.clock()
@@ -83,7 +85,8 @@ class WatcherState:
         self._lookups += 1
         self.last_error = None
         self._kinds_of_failures.clear()
-        self._listing_states = conditions_of(listing)
+        if self._listing_states or listing is not self._latest:
+            self._latest, self._listing_states = listing, conditions_of(listing)
         changed = before._packed is not self.roster.peers._packed
         self._counters.on_listing(listing, self._listing_states, cost.seconds, changed=changed)
         if self._listing_states and len(self.roster.peers):

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 from peerdisco._dns import query
 from peerdisco._dns.lookup import Exchange, Lookup
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import Connection, SocketPool, open_udp
+from peerdisco._dns.sockets import Connection, Sent, SocketPool, send
 from peerdisco.answers import Answer
 from peerdisco.errors import LookupFailed
 
@@ -43,18 +43,21 @@ async def drive(
         return result
 
 
-async def lookup(run: Lookup, pool: SocketPool) -> Answer:
-    """Ask round after round, until a server answers or the time is up."""
+async def lookup(run: Lookup, pool: SocketPool, sent: Sent | None = None) -> Answer:
+    """Ask round after round, as `blocking.lookup` does."""
 
     async def one_round() -> Answer:
         return await drive(run.round(), partial(exchange, pool), OSError)
 
     try:
-        reply = await exchange(pool, run.open())
+        if sent is not None:
+            await _reply_to(sent, pool, run.hears)
+        else:
+            await exchange(pool, run.open(), run.hears)
     except OSError as error:
         run.reject(error)
     else:
-        answer = run.accept(reply)
+        answer = run.accept()
         if answer is not None:
             return answer
     try:
@@ -70,57 +73,74 @@ async def lookup(run: Lookup, pool: SocketPool) -> Answer:
         raise error.with_traceback(None) from None
 
 
-async def exchange(pool: SocketPool, wanted: Exchange) -> bytes:
-    """Send a message and wait for its reply; what does not fit is ignored.
+async def exchange(pool: SocketPool, wanted: Exchange, hears: Callable[[bytes], bool] | None = None) -> bytes:
+    """Send a message and wait for its reply, as `blocking.exchange` does.
 
     Raises:
         OSError: None came.
     """
     server, transport, message, timeout = wanted
-    async with asyncio.timeout(timeout):
-        if transport == "udp":
-            return await _over_udp(server, message, pool)
-        if kept := pool.take(server):
-            try:
-                return await _over_tcp(kept, server, message, pool)
-            except ConnectionError:
-                pass  # the server closed it just now (RFC 7766 section 6.2.4)
-        sock = pool.open(server)
+    if hears is None:
+        hears = partial(query.fits, message)
+    if transport == "udp":
+        return await _reply_to(send(wanted), pool, hears)
+    deadline = asyncio.get_running_loop().time() + timeout
+    if kept := pool.take(server):
         try:
-            await _connect(sock, server)
-        except BaseException:
-            sock.close()
-            raise
-        return await _over_tcp(sock, server, message, pool)
+            return await _over_tcp(kept, server, message, deadline, pool, hears)
+        except ConnectionError:
+            pass  # the server closed it just now (RFC 7766 section 6.2.4)
+    sock = pool.open(server)
+    try:
+        await _connect(sock, server, deadline)
+    except BaseException:
+        sock.close()
+        raise
+    return await _over_tcp(sock, server, message, deadline, pool, hears)
 
 
-async def _connect(sock: socket.socket, server: Nameserver) -> None:
+async def _connect(sock: socket.socket, server: Nameserver, deadline: float) -> None:
     sock.settimeout(0)
     # To a server on the same host a connection is there at once, as the second call finds, without a turn of the loop.
     if sock.connect_ex(server) and sock.connect_ex(server) not in (0, errno.EISCONN):
-        await asyncio.get_running_loop().sock_connect(sock, server)
+        async with asyncio.timeout_at(deadline):
+            await asyncio.get_running_loop().sock_connect(sock, server)
 
 
-async def _over_udp(server: Nameserver, message: bytes, pool: SocketPool) -> bytes:
-    loop = asyncio.get_running_loop()
-    room = query.udp_room(message)
-    with open_udp(server) as sock:
-        sock.settimeout(0)
-        sock.send(message)
-        while not query.fits(message, reply := await loop.sock_recv(sock, room + 1)):
-            pool.ignored += 1
-            await _yield(pool)
-    return reply
+async def _reply_to(sent: Sent, pool: SocketPool, hears: Callable[[bytes], bool]) -> bytes:
+    """Wait for the reply to a query over UDP, and close its socket."""
+    (_, _, message, timeout), sock = sent
 
+    def take(reply: bytes) -> bytes | None:
+        if hears(reply):
+            return reply
+        pool.ignored += 1
+        return None
 
-async def _over_tcp(sock: Connection, server: Nameserver, message: bytes, pool: SocketPool) -> bytes:
-    """Exchange over a connection, which is kept if that went well."""
-    loop = asyncio.get_running_loop()
     try:
-        await loop.sock_sendall(sock, query.framed(message))
-        incoming = query.TcpReply(message)
-        while (reply := incoming.feed(await loop.sock_recv(sock, query.LARGEST_MESSAGE + 2))) is None:
-            await _yield(pool)
+        sock.settimeout(0)
+        deadline = asyncio.get_running_loop().time() + timeout
+        return await _receive(sock, query.udp_room(message) + 1, deadline, pool, take)
+    finally:
+        sock.close()
+
+
+async def _over_tcp(
+    sock: Connection,
+    server: Nameserver,
+    message: bytes,
+    deadline: float,
+    pool: SocketPool,
+    hears: Callable[[bytes], bool],
+) -> bytes:
+    """Exchange over a connection that does not block, and is kept if that went well."""
+    try:
+        framed = query.framed(message)
+        rest = framed[sock.send(framed) :]  # there is room for a query
+        if rest:
+            async with asyncio.timeout_at(deadline):
+                await asyncio.get_running_loop().sock_sendall(sock, rest)
+        reply = await _receive(sock, query.LARGEST_MESSAGE + 2, deadline, pool, query.TcpReply(hears).feed)
     except BaseException:
         sock.close()
         raise
@@ -128,7 +148,44 @@ async def _over_tcp(sock: Connection, server: Nameserver, message: bytes, pool: 
     return reply
 
 
-async def _yield(pool: SocketPool) -> None:
-    """Give the loop its turn: what is there already is read without one, so that a flood would keep it all."""
-    pool.check()
-    await asyncio.sleep(0)
+async def _receive(
+    sock: socket.SocketType, size: int, deadline: float, pool: SocketPool, take: Callable[[bytes], bytes | None]
+) -> bytes:
+    """Read until `take` makes a reply of what came."""
+    loop = asyncio.get_running_loop()
+    replied: asyncio.Future[bytes] = loop.create_future()
+    fd = sock.fileno()
+    loop.add_reader(fd, _read, sock, size, pool, take, replied)
+    timer = loop.call_at(deadline, _expire, replied)
+    try:
+        return await replied
+    finally:
+        timer.cancel()
+        loop.remove_reader(fd)
+
+
+def _read(
+    sock: socket.SocketType,
+    size: int,
+    pool: SocketPool,
+    take: Callable[[bytes], bytes | None],
+    replied: asyncio.Future[bytes],
+) -> None:
+    """Read once: the loop has its turn between two, so that a flood does not keep it."""
+    if replied.done():
+        return
+    try:
+        pool.check()
+        reply = take(sock.recv(size))
+    except BlockingIOError:
+        return  # a datagram with a wrong checksum is dropped when it is read
+    except Exception as error:  # noqa: BLE001 - it is raised where the future is awaited
+        replied.set_exception(error)
+    else:
+        if reply is not None:
+            replied.set_result(reply)
+
+
+def _expire(replied: asyncio.Future[bytes]) -> None:
+    if not replied.done():
+        replied.set_exception(TimeoutError())

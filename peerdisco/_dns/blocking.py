@@ -15,7 +15,7 @@ from tenacity import Retrying
 from peerdisco._dns import query
 from peerdisco._dns.lookup import Exchange, Lookup
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import SLICE, Connection, SocketPool, open_udp, wait_until_writable
+from peerdisco._dns.sockets import SLICE, Connection, Sent, SocketPool, send, wait_until_writable
 from peerdisco.answers import Answer
 from peerdisco.errors import LookupFailed
 
@@ -50,14 +50,23 @@ def drive(
         return result
 
 
-def lookup(run: Lookup, pool: SocketPool) -> Answer:
-    """Ask round after round, until a server answers or the time is up."""
+def lookup(run: Lookup, pool: SocketPool, sent: Sent | None = None) -> Answer:
+    """Ask round after round, until a server answers or the time is up.
+
+    Args:
+        run: the lookup.
+        pool: the connections that are open.
+        sent: the lookup's first query, where that is on its way.
+    """
     try:
-        reply = exchange(pool, run.open())
+        if sent is not None:
+            _reply_to(sent, pool, run.hears)
+        else:
+            exchange(pool, run.open(), run.hears)
     except OSError as error:
         run.reject(error)
     else:
-        answer = run.accept(reply)
+        answer = run.accept()
         if answer is not None:
             return answer
     perform = partial(exchange, pool)
@@ -75,20 +84,27 @@ def lookup(run: Lookup, pool: SocketPool) -> Answer:
         raise error.with_traceback(None) from None
 
 
-def exchange(pool: SocketPool, wanted: Exchange) -> bytes:
-    """Send a message and wait for its reply; what does not fit is ignored.
+def exchange(pool: SocketPool, wanted: Exchange, hears: Callable[[bytes], bool] | None = None) -> bytes:
+    """Send a message and wait for its reply; what is no reply is ignored.
+
+    Args:
+        pool: the connections that are open.
+        wanted: what to send.
+        hears: whether a message is the reply; None for any that fits.
 
     Raises:
         OSError: None came.
         RuntimeError: The pool was closed meanwhile.
     """
     server, transport, message, timeout = wanted
-    deadline = time.monotonic() + timeout
+    if hears is None:
+        hears = partial(query.fits, message)
     if transport == "udp":
-        return _over_udp(server, message, deadline, pool)
+        return _reply_to(send(wanted), pool, hears)
+    deadline = time.monotonic() + timeout
     if kept := pool.take(server):
         try:
-            return _over_tcp(kept, server, message, deadline, pool)
+            return _over_tcp(kept, server, message, deadline, pool, hears)
         except ConnectionError:
             pass  # the server closed it just now (RFC 7766 section 6.2.4)
     sock = pool.open(server)
@@ -97,24 +113,38 @@ def exchange(pool: SocketPool, wanted: Exchange) -> bytes:
     except BaseException:
         sock.close()
         raise
-    return _over_tcp(sock, server, message, deadline, pool)
+    return _over_tcp(sock, server, message, deadline, pool, hears)
 
 
-def _over_udp(server: Nameserver, message: bytes, deadline: float, pool: SocketPool) -> bytes:
-    room = query.udp_room(message) + 1
-    with open_udp(server) as sock:
-        sock.send(message)
-        while not query.fits(message, reply := _receive(sock, room, deadline, pool)):
+def _reply_to(sent: Sent, pool: SocketPool, hears: Callable[[bytes], bool]) -> bytes:
+    """Wait for the reply to a query over UDP, and close its socket."""
+    (_, _, message, timeout), sock = sent
+    try:
+        deadline = time.monotonic() + timeout
+        room = query.udp_room(message) + 1
+        while not hears(reply := _receive(sock, room, deadline, pool)):
             pool.ignored += 1
+    finally:
+        sock.close()
     return reply
 
 
-def _over_tcp(sock: Connection, server: Nameserver, message: bytes, deadline: float, pool: SocketPool) -> bytes:
-    """Exchange over a connection, which is kept if that went well."""
+def _over_tcp(
+    sock: Connection,
+    server: Nameserver,
+    message: bytes,
+    deadline: float,
+    pool: SocketPool,
+    hears: Callable[[bytes], bool],
+) -> bytes:
+    """Exchange over a connection that does not block, and is kept if that went well."""
     try:
-        sock.settimeout(_slice(deadline, pool))
-        sock.sendall(query.framed(message))
-        incoming = query.TcpReply(message)
+        framed = query.framed(message)
+        rest = framed[sock.send(framed) :]  # it does not block, and there is room for a query
+        if rest:
+            sock.settimeout(_slice(deadline, pool))
+            sock.sendall(rest)
+        incoming = query.TcpReply(hears)
         while (reply := incoming.feed(_receive(sock, query.LARGEST_MESSAGE + 2, deadline, pool))) is None:
             continue
     except BaseException:
@@ -135,7 +165,7 @@ def _connect(sock: socket.socket, server: Nameserver, deadline: float, pool: Soc
         raise OSError(error, os.strerror(error))
 
 
-def _receive(sock: socket.socket, size: int, deadline: float, pool: SocketPool) -> bytes:
+def _receive(sock: socket.SocketType, size: int, deadline: float, pool: SocketPool) -> bytes:
     while True:
         sock.settimeout(_slice(deadline, pool))
         try:

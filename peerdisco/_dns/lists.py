@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from peerdisco._dns.query import HEADER, IN, TYPES, is_truncated, question_end
 from peerdisco._dns.records import CNAME, HEAD, LARGEST_TTL, OPT, name_end, take_apart
@@ -29,6 +30,27 @@ _OPT_RECORD = struct.Struct("!BHHHHH")
 
 # A list in more pieces than these is no plain one.
 _MOST_RUNS = 16
+
+
+class KnownList(NamedTuple):
+    """A list as it was last read, and what a reply looks like that says the same in another order.
+
+    Attributes:
+        answer: what the list says.
+        length: the bytes of the reply.
+        opening: its bytes from behind the id to the first address.
+        head: what stands before each address.
+        layout: where the addresses are; None where no reply is compared with this one.
+        ending: what follows the last address.
+    """
+
+    answer: Answer
+    length: int = 0
+    opening: bytes = b""
+    head: bytes = b""
+    layout: struct.Struct | None = None
+    ending: bytes = b""
+
 
 _List = tuple[Sequence[bytes], int, int]
 """Addresses, their TTL, and where they end."""
@@ -62,6 +84,32 @@ def read_list(asked: bytes, reply: bytes, question: Question, known: Answer | No
     return answer_of(addresses, ttl, known, complete=not is_truncated(reply))
 
 
+def known_list(asked: bytes, reply: bytes, answer: Answer) -> KnownList:
+    """Return what is kept of a reply, for `says_the_same`."""
+    size, count = len(next(iter(answer.addresses))), HEADER.unpack_from(reply)[3]
+    start = question_end(asked)
+    owner = _owner_at(reply, start, asked[HEADER.size : start - 4])
+    head = reply[start : start + len(owner) + HEAD.size]
+    end = start + count * (len(head) + size)
+    if answer.complete and count == len(answer.addresses) and end <= len(reply):
+        layout = _layout(len(head), size, count)
+        if _are_alike(reply, start, head, layout.unpack_from(reply, start)):
+            return KnownList(answer, len(reply), reply[2:start] + head, head, layout, reply[end:])
+    return KnownList(answer)
+
+
+def says_the_same(known: KnownList, asked: bytes, reply: bytes) -> bool:
+    """Return whether a reply fits a query and says what is known: then reading it would bring the same answer."""
+    answer, length, opening, head, layout, ending = known
+    if layout is None or len(reply) != length or reply[:2] != asked[:2]:
+        return False
+    if not reply.startswith(opening, 2) or not reply.endswith(ending):
+        return False
+    start = 2 + len(opening) - len(head)
+    addresses = layout.unpack_from(reply, start)
+    return not answer.addresses.difference(addresses) and _are_alike(reply, start, head, addresses)
+
+
 def answer_of(addresses: Sequence[bytes], ttl: int, known: Answer | None, *, complete: bool) -> Answer:
     """Return the answer with these addresses: `known`, or at least its set of them, where they are the same."""
     # Less work than to make a set of them and compare that: as many as are known, and none of those is missing.
@@ -74,7 +122,7 @@ def answer_of(addresses: Sequence[bytes], ttl: int, known: Answer | None, *, com
 
 def _read_alike(reply: bytes, start: int, count: int, size: int, name: bytes) -> _List | None:
     """Reads records that are alike up to their address, all at once; None if they are not."""
-    owner = POINTER_TO_QUESTION if reply.startswith(POINTER_TO_QUESTION, start) else name
+    owner = _owner_at(reply, start, name)
     head = reply[start : start + len(owner) + HEAD.size]
     stride = len(head) + size
     end = start + count * stride
@@ -85,10 +133,16 @@ def _read_alike(reply: bytes, start: int, count: int, size: int, name: bytes) ->
     if ttl is None:
         return None
     addresses = _layout(len(head), size, count).unpack_from(reply, start)
-    # All heads at once: the addresses with the first head between them must be the very bytes that came.
-    if not reply.startswith(head.join(addresses), start + len(head)):
-        return None
-    return addresses, ttl, end
+    return (addresses, ttl, end) if _are_alike(reply, start, head, addresses) else None
+
+
+def _are_alike(reply: bytes, start: int, head: bytes, addresses: Sequence[bytes]) -> bool:
+    """Return whether these addresses, each behind the same head, are the very bytes that came: all heads at once."""
+    return reply.startswith(head.join(addresses), start + len(head))
+
+
+def _owner_at(reply: bytes, position: int, name: bytes) -> bytes:
+    return POINTER_TO_QUESTION if reply.startswith(POINTER_TO_QUESTION, position) else name
 
 
 @lru_cache(maxsize=8)
@@ -102,7 +156,7 @@ def _read_runs(reply: bytes, start: int, count: int, size: int, name: bytes) -> 
     addresses: list[bytes] = []
     least, position = LARGEST_TTL, start
     for _ in range(_MOST_RUNS):
-        owner = POINTER_TO_QUESTION if reply.startswith(POINTER_TO_QUESTION, position) else name
+        owner = _owner_at(reply, position, name)
         head = reply[position : position + len(owner) + HEAD.size]
         ttl = _ttl_of(head, owner, size)
         if ttl is None:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from tenacity import retry_if_exception_type
 
 from peerdisco._dns import query
+from peerdisco._dns.lists import KnownList, known_list, says_the_same
 from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.reply import Alias, NoAnswer, NoEdns, fits_udp, read
@@ -63,7 +64,7 @@ class ResolverState(NamedTuple):
     new_id: Callable[[], bytes]
     follows: Callable[[str, str], bool]
     memory: ServerMemory
-    known: dict[Question, Answer]
+    known: dict[Question, KnownList]
 
 
 class Lookup:
@@ -75,6 +76,7 @@ class Lookup:
         timeout: seconds for everything.
         state: what the lookups of the resolver share.
         retry: False for a single round.
+        opening: the exchange that it begins with, where that is under way.
     """
 
     def __init__(
@@ -85,18 +87,20 @@ class Lookup:
         state: ResolverState,
         *,
         retry: bool = True,
+        opening: Exchange | None = None,
     ) -> None:
         self._question = question
         self._servers = servers
         self._state = state
         self._retry = retry
+        self._timeout = timeout
         self._deadline = state.clock() + timeout
-        # Every server gets its turn in time, and a slow one more of it in each round.
-        self._patience = timeout / max(5, len(servers) + 2)
+        self._patience = _patience(timeout, servers)
         self._attempts: list[Attempt] = []
         # The exchange that the lookup began with, and its reply where that is still to be looked at by `round`.
-        self._opening: Exchange | None = None
+        self._opening = opening
         self._begun: bytes | None = None
+        self._answer: Answer | None = None
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -110,27 +114,46 @@ class Lookup:
 
     def open(self) -> Exchange:
         """Return the exchange that the lookup begins with; what comes of it goes to `accept` or `reject`."""
-        server = self._state.memory.in_order(self._servers, self._state.clock())[0]
-        self._opening = self._query(server, self._question)
+        if self._opening is None:
+            self._opening = opening(self._question, self._servers, self._timeout, self._state)
         return self._opening
 
-    def accept(self, reply: bytes) -> Answer | None:
+    def hears(self, reply: bytes) -> bool:
+        """Take in what came after the opening exchange was sent; False where it is no reply to that."""
+        opening, known = self._opening, self._state.known.get(self._question)
+        if opening is None:
+            return False
+        _, transport, asked, _ = opening
+        is_whole = transport == "tcp" or len(reply) <= query.udp_room(asked)
+        if known is not None and is_whole and says_the_same(known, asked, reply):
+            self._answer = known.answer
+            return True
+        if not query.fits(asked, reply):
+            return False
+        self._begun = reply
+        return True
+
+    def accept(self) -> Answer | None:
         """Return the answer that the reply to the opening exchange holds.
 
         None where there is more to do; `round` goes on from there.
         """
-        exchange = self._opening
-        if exchange is None or (exchange.transport == "udp" and query.is_cut(exchange.message, reply)):
-            self._begun = reply
+        opening, reply = self._opening, self._begun
+        if opening is None:
+            return None
+        if self._answer is not None:
+            self._state.memory.on_reply(opening.server)
+            return self._answer
+        if reply is None or (opening.transport == "udp" and query.is_cut(opening.message, reply)):
             return None
         try:
-            said = self._read(exchange, self._question, reply)
+            said = self._read(opening, self._question, reply)
         except NoAnswer:
-            said = None
-        if isinstance(said, Answer):
-            return said
-        self._begun = reply
-        return None
+            return None
+        if not isinstance(said, Answer):
+            return None
+        self._begun = None
+        return said
 
     def reject(self, error: OSError) -> None:
         """Take in that the opening exchange failed; `round` goes on with the next server."""
@@ -215,7 +238,8 @@ class Lookup:
         begun, self._begun = self._begun, None
         exchange = self._opening if begun is not None else None
         if exchange is None:
-            exchange = self._query(server, question, edns=edns)
+            now = self._state.clock()
+            exchange = _query(server, question, self._state, now, self._time_for_one(now), edns=edns)
         try:
             reply = (yield exchange) if begun is None else begun
             if exchange.transport == "udp" and query.is_cut(exchange.message, reply):
@@ -231,19 +255,6 @@ class Lookup:
         except (OSError, NoAnswer) as error:
             self._on_error(exchange, question, error, was_cut=was_cut)
             return None
-
-    def _query(self, server: Nameserver, question: Question, *, edns: bool = True) -> Exchange:
-        """Return the exchange that puts a question to a server, as far as the server is known.
-
-        Raises:
-            LookupFailed: No time is left.
-        """
-        state, memory = self._state, self._state.memory
-        now = state.clock()
-        edns = edns and memory.takes_edns(server, now)
-        asked = state.new_id() + query.encode(question, edns=edns)[2:]
-        transport = "tcp" if memory.needs_tcp(server, question) else "udp"
-        return Exchange(server, transport, asked, self._time_for_one(now))
 
     def _time_for_one(self, now: float) -> float:
         """Return the seconds that one exchange may take.
@@ -266,9 +277,9 @@ class Lookup:
         state, memory = self._state, self._state.memory
         memory.on_reply(server)
         known = state.known.get(question)
-        said = read(asked, reply, question, known)
-        if said is known and not was_cut:
-            return known
+        said = read(asked, reply, question, known and known.answer)
+        if known is not None and said is known.answer and not was_cut:
+            return said
         if isinstance(said, Alias):
             if not query.is_name(said.name):
                 raise NoAnswer("malformed", f"points to {said.name!r}, which is no host's name")
@@ -278,7 +289,7 @@ class Lookup:
         if said.addresses and not said.canonical:
             if question not in state.known and len(state.known) >= _MOST_KNOWN:
                 state.known.clear()
-            state.known[question] = said
+            state.known[question] = known_list(asked, reply, said)
         return said
 
     def _on_error(
@@ -297,6 +308,34 @@ class Lookup:
 
     def _failed(self, server: Nameserver, transport: str, reason: Reason, detail: str) -> None:
         self._attempts.append(Attempt(str(server), transport, reason, detail))
+
+
+def opening(question: Question, servers: Sequence[Nameserver], timeout: float, state: ResolverState) -> Exchange:
+    """Return the exchange that a lookup begins with.
+
+    Args:
+        question: what to ask.
+        servers: the nameservers to ask, in order.
+        timeout: seconds for the whole lookup.
+        state: what the lookups of the resolver share.
+    """
+    now = state.clock()
+    return _query(state.memory.in_order(servers, now)[0], question, state, now, _patience(timeout, servers))
+
+
+def _patience(timeout: float, servers: Sequence[Nameserver]) -> float:
+    """Return the seconds for one exchange at first: every server gets its turn in time."""
+    return timeout / max(5, len(servers) + 2)
+
+
+def _query(
+    server: Nameserver, question: Question, state: ResolverState, now: float, timeout: float, *, edns: bool = True
+) -> Exchange:
+    """Return the exchange that puts a question to a server, as far as the server is known."""
+    edns = edns and state.memory.takes_edns(server, now)
+    asked = state.new_id() + query.encode(question, edns=edns)[2:]
+    transport = "tcp" if state.memory.needs_tcp(server, question) else "udp"
+    return Exchange(server, transport, asked, timeout)
 
 
 def diagnosis(error: OSError | NoAnswer) -> tuple[Reason, str]:

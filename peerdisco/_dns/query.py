@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from functools import lru_cache
 
 import dns.rcode
@@ -92,10 +93,14 @@ def framed(message: bytes) -> bytes:
 
 
 class TcpReply:
-    """Puts the reply to a message together from what TCP brings, piece by piece."""
+    """Puts a reply together from what TCP brings, piece by piece.
 
-    def __init__(self, asked: bytes) -> None:
-        self._asked = asked
+    Args:
+        hears: whether a message is the reply.
+    """
+
+    def __init__(self, hears: Callable[[bytes], bool]) -> None:
+        self._hears = hears
         self._data = b""
 
     def feed(self, data: bytes) -> bytes | None:
@@ -109,7 +114,7 @@ class TcpReply:
         data, start = self._data + data, 0
         while len(data) >= start + 2 and len(data) >= (end := start + 2 + int.from_bytes(data[start : start + 2])):
             reply, start = data[start + 2 : end], end
-            if fits(self._asked, reply):
+            if self._hears(reply):
                 return reply
         self._data = data[start:]
         return None

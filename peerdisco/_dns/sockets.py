@@ -17,7 +17,9 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from typing import NamedTuple
 
+from peerdisco._dns.lookup import Exchange
 from peerdisco._dns.nameserver import Nameserver
 
 SLICE = 0.04
@@ -30,15 +32,29 @@ MOST_IDLE = 2
 """Connections to one nameserver that are kept."""
 
 
-def open_udp(server: Nameserver) -> socket.socket:
-    """Return a new UDP socket, connected to a nameserver."""
-    sock = socket.socket(_family(server), socket.SOCK_DGRAM)
+class Sent(NamedTuple):
+    """A query that is on its way over UDP, and the socket that its reply comes to; who has it closes that."""
+
+    exchange: Exchange
+    sock: socket.SocketType
+
+
+def send(exchange: Exchange) -> Sent:
+    """Send a query from a new UDP socket, connected to the nameserver.
+
+    Raises:
+        OSError: It can't be sent.
+    """
+    # The type in C does without what `socket.socket` adds. Where a library has replaced that one, its own is taken.
+    kind: type[socket.SocketType] = socket.SocketType if socket.socket.__module__ == "socket" else socket.socket
+    sock = kind(_family(exchange.server), socket.SOCK_DGRAM)
     try:
-        sock.connect(server)
+        sock.connect(exchange.server)
+        sock.send(exchange.message)
     except BaseException:
         sock.close()
         raise
-    return sock
+    return Sent(exchange, sock)
 
 
 def wait_until_writable(sock: socket.socket, seconds: float) -> bool:

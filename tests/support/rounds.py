@@ -10,6 +10,7 @@ import dns.rrset
 
 from peerdisco import Answer, Question
 from peerdisco._core.addresses import pack_ip
+from peerdisco._dns.lists import KnownList
 from peerdisco._dns.lookup import Exchange, Lookup, ResolverState
 from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
@@ -40,7 +41,7 @@ class Bench:
     ) -> None:
         self.clock = FakeClock()
         self.memory = memory or ServerMemory()
-        self.known: dict[Question, Answer] = {}
+        self.known: dict[Question, KnownList] = {}
         self.sent: list[Exchange] = []
         state = ResolverState(
             self.clock,

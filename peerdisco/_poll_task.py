@@ -169,7 +169,7 @@ class PollTask:
         try:
             if self.watch.expire():
                 self._announce()
-            run = self._lookup.begin(self.watch.roster.limits)
+            run = self._lookup.begin(self.watch.limits)
             listing = await self._run_lookup(run)
             self.watch.on_listing(listing, run.cost)
         except BaseException as error:

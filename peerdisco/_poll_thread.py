@@ -182,7 +182,7 @@ class PollThread:
         try:
             if self.watch.expire():
                 self._announce()
-            run = self._lookup.begin(self.watch.roster.limits)
+            run = self._lookup.begin(self.watch.limits)
             listing = self._run_lookup(run)
             self.watch.on_listing(listing, run.cost)
         except BaseException as error:

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 from peerdisco._core.conditions import ConditionLog, conditions_of, log
 from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
-from peerdisco._core.listing import PENDING, UNLIMITED, Cost, Limits, Listing
+from peerdisco._core.listing import PENDING, Cost, Limits, Listing, unlimited
 from peerdisco._core.srv_discovery import SrvDiscovery
 from peerdisco._options import check_lookup_options
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
@@ -52,9 +52,11 @@ def one_shot(
     Raises:
         ConfigError: An option or the resolver is invalid, or the namespace can't be determined.
     """
-    if options:
+    if options or not isinstance(service, DiscoveryConfig):
         check_lookup_options(options)
-    config = DiscoveryConfig.of(service, cast("Options", options))
+        config = DiscoveryConfig.of(service, cast("Options", options))
+    else:
+        config = service
     if resolver is not None or default_resolver.get() is not None or config.static_ips is not None:
         return ServiceLookup(config, resolver, method)
     depends_on = HOST_ENVIRONMENT.fingerprint(config)
@@ -111,8 +113,12 @@ class ServiceLookup:
         self._run: LookupRun | None = None
         self._packed = PackedPeers(PENDING.endpoints, config.port_number, PENDING.targets)
 
-    def begin(self, limits: Limits = UNLIMITED) -> LookupRun:
-        """Begin a lookup: its time runs from now."""
+    def begin(self, limits: Callable[[], Limits] = unlimited) -> LookupRun:
+        """Begin a lookup: its time runs from now.
+
+        Args:
+            limits: says how much may be asked; called where one question is not enough.
+        """
         self._run = LookupRun(self, limits)
         return self._run
 
@@ -162,7 +168,7 @@ class LookupRun:
         questions: how many have been asked so far, every attempt of one that failed included.
     """
 
-    def __init__(self, lookup: ServiceLookup, limits: Limits) -> None:
+    def __init__(self, lookup: ServiceLookup, limits: Callable[[], Limits]) -> None:
         self.opening = lookup.discovery.opening
         # First, so that the rest is done while the reply is on its way.
         self._sent = lookup.send(self.opening.question, lookup.config.timeout) if lookup.send else None
@@ -183,7 +189,7 @@ class LookupRun:
 
     def rest(self, answer: Answer) -> Steps:
         """Return the questions that follow on the answer to the opening question."""
-        return self._lookup.discovery.steps(self._limits, self._begun_at, answer)
+        return self._lookup.discovery.steps(self._limits(), self._begun_at, answer)
 
     def ask(self, timed: TimedQuestion) -> Answer:
         """Put a question to a resolver.

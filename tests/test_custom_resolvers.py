@@ -7,7 +7,6 @@ import pytest
 
 from peerdisco import Answer, LookupFailed, Outcome, PeerSet, Question
 from peerdisco._core.addresses import pack_ip
-from peerdisco._core.listing import UNLIMITED
 from peerdisco._service import ServiceLookup
 from peerdisco.answers import SrvTarget
 from peerdisco.config import DiscoveryConfig
@@ -105,7 +104,7 @@ def test_srv_targets_are_checked_too() -> None:
 def test_questions_are_counted(services: dict[str, Any], options: dict[str, Any], questions: int) -> None:
     """Every question of a lookup counts for the fleet's limit, whatever it is about."""
     fake = FakeResolver(services)
-    run = ServiceLookup(DiscoveryConfig("web", **options), fake, "lookup").begin(UNLIMITED)
+    run = ServiceLookup(DiscoveryConfig("web", **options), fake, "lookup").begin()
     if isinstance(services["web"], str):
         with pytest.raises(LookupFailed):
             run_lookup(run)

@@ -35,6 +35,8 @@ class ProcessDefault(Generic[_Value]):
 
     def get(self) -> _Value | None:
         """Return the default; None if none is set."""
+        if not self._all:  # an open one is there, whichever context it was set in
+            return None
         for setting in (*reversed(self._here.get()), *reversed(self._all)):
             if setting.is_open:
                 return setting.value

@@ -35,6 +35,11 @@ class Limits(NamedTuple):
 UNLIMITED = Limits()
 
 
+def unlimited() -> Limits:
+    """Return the limits of a one-shot lookup: none."""
+    return UNLIMITED
+
+
 class Cost(NamedTuple):
     """What a lookup took.
 

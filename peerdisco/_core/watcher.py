@@ -18,7 +18,7 @@ from logging import DEBUG
 from peerdisco._core.conditions import EMPTY, ConditionLog, conditions_of, log
 from peerdisco._core.counters import Counters, code_of
 from peerdisco._core.failures import detached, is_interrupt
-from peerdisco._core.listing import PENDING, Cost, Listing
+from peerdisco._core.listing import PENDING, Cost, Limits, Listing
 from peerdisco._core.roster import Roster
 from peerdisco._service import ServiceLookup
 from peerdisco.errors import ConfigError, NotHeadlessError, PeerDiscoError
@@ -76,6 +76,10 @@ class WatcherState:
         self._kinds_of_failures: set[type[BaseException]] = set()
         self._kinds_of_troubles: set[type[BaseException]] = set()
         self._counters = Counters()
+
+    def limits(self) -> Limits:
+        """Return how much the next lookup may ask."""
+        return self.roster.limits
 
     def on_listing(self, listing: Listing, cost: Cost = _NO_COST) -> None:
         """Take in what a lookup brought."""

@@ -57,7 +57,7 @@ class ServerMemory:
 
     def needs_tcp(self, server: Nameserver, question: Question) -> bool:
         """Return whether the answer is known not to fit UDP."""
-        return (server, question) in self._needs_tcp
+        return bool(self._needs_tcp) and (server, question) in self._needs_tcp
 
     def set_needs_tcp(self, server: Nameserver, question: Question, *, needed: bool) -> None:
         """Remember whether an answer needs TCP."""

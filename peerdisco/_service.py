@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from logging import DEBUG
 from typing import Any, Literal, cast
 
-from peerdisco._core.conditions import ConditionLog, conditions_of, log
+from peerdisco._core.conditions import ConditionLog, conditions_of, empty_code, log
 from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
 from peerdisco._core.listing import PENDING, Cost, Limits, Listing, unlimited
 from peerdisco._core.srv_discovery import SrvDiscovery
@@ -134,24 +134,27 @@ class ServiceLookup:
     def peers(self, listing: Listing) -> PeerSet:
         """Return what a one-shot lookup came to."""
         if listing.outcome is not Outcome.FOUND or not listing.complete or listing.outside or _conditions:
-            self._log(conditions_of(listing))
+            self._log(listing)
         if log.isEnabledFor(DEBUG):
-            log.debug("%s: %s, %d peers", self.service, listing.outcome, len(listing.endpoints))
+            code, peers = empty_code(conditions_of(listing)) or "listed", len(listing.endpoints)
+            facts = {"service": self.service, "code": code, "peers": peers}
+            log.debug("%s: %s, %d peers", self.service, listing.outcome, peers, extra=facts)
         packed = self._packed
         if packed.endpoints is not listing.endpoints or packed.targets is not listing.targets:
             packed = PackedPeers(listing.endpoints, self.config.port_number, listing.targets)
             self._packed = packed
         return PeerSet(self.service, packed, listing, looked_up=self.clock(), clock=self.clock)
 
-    def _log(self, conditions: dict[str, str]) -> None:
+    def _log(self, listing: Listing) -> None:
+        conditions = conditions_of(listing)
         if not conditions and self.service not in _conditions:
             return
         if len(_conditions) >= _MOST_ONE_SHOTS:
             _conditions.clear()
         known = _conditions.setdefault(self.service, ConditionLog(self.service))
-        if not conditions:
+        known.update(conditions, self.clock(), len(listing.endpoints))
+        if known.is_at_rest:
             _conditions.pop(self.service, None)
-        known.update(conditions)
 
     def close(self) -> None:
         """Close what this object opened; a resolver that was given stays as it is."""

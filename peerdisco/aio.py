@@ -106,6 +106,7 @@ class AsyncPeerWatcher:
             RuntimeError: It runs in another event loop.
         """
         await self._runner.stop()
+        self._watch.on_close()
 
     async def refresh(self) -> PeerSet:
         """Look up now, whatever the schedule says, and return the list.

@@ -125,6 +125,7 @@ class PeerWatcher:
         """
         self._stop()
         self._runner.join()
+        self._watch.on_close()
 
     def refresh(self) -> PeerSet:
         """Look up now, whatever the schedule says, and return the list.

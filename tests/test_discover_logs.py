@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from peerdisco import Answer, Outcome
-from peerdisco.testing import FakeResolver
+from peerdisco.testing import FakeClock, FakeResolver
 from tests.support.both import Discover, sync_and_async
 
 _numbers = itertools.count()
@@ -28,10 +28,11 @@ def told(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
 def test_empty_is_logged_once(discover: Discover, caplog: pytest.LogCaptureFixture, service: str) -> None:
     """An empty list is warned of when it begins, and its end is told."""
     caplog.set_level(logging.INFO, "peerdisco")
-    fake = FakeResolver()
+    fake = FakeResolver(clock=FakeClock())
     for pods in ([], [], ["10.0.0.1", "10.0.0.2"], ["10.0.0.1", "10.0.0.2"], []):
         fake[service] = pods
         discover(service, resolver=fake)
+        fake.clock.advance(20)
 
     first, second = told(caplog, logging.WARNING)
     assert first == second
@@ -71,7 +72,8 @@ def test_each_lookup_is_logged_for_debugging(
     (message,) = told(caplog, logging.DEBUG)
     assert message.startswith(f"{service}.default.svc.cluster.local.: ")
     assert message.endswith("2 peers")
-    assert len(caplog.records) == 1
+    (record,) = caplog.records
+    assert (record.__dict__["code"], record.__dict__["peers"]) == ("listed", 2)
 
 
 def test_a_foreign_alias_is_logged(discover: Discover, caplog: pytest.LogCaptureFixture, service: str) -> None:

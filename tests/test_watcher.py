@@ -45,13 +45,13 @@ def test_states_are_logged_once(caplog: pytest.LogCaptureFixture, begin: Any, st
 
 
 def test_a_state_that_comes_back_is_told_again(caplog: pytest.LogCaptureFixture) -> None:
-    """Each time that DNS breaks is a warning of its own."""
+    """Each time that DNS breaks is a warning of its own, where a minute or more lies between."""
     story = Story(OWN, FIRST)
     for _ in range(3):
         story.fake.fail("svc")
         story.poll(2)
         story.fake.heal("svc")
-        story.poll(2)
+        story.poll(58)
 
     assert len(told(caplog, logging.WARNING)) == 3
 
@@ -166,7 +166,24 @@ def test_log_records_have_fields(caplog: pytest.LogCaptureFixture) -> None:
     change, failure = ({key: record.__dict__.get(key) for key in FIELDS} for record in caplog.records)
 
     assert change == {"service": NAME, "code": "changed", "peers": 1, "added": (FIRST,), "removed": ()}
-    assert (failure["service"], failure["code"]) == (NAME, "no-nameserver")
+    assert failure == {"service": NAME, "code": "no-nameserver", "peers": 1, "added": None, "removed": None}
 
 
 FIELDS = ("service", "code", "peers", "added", "removed")
+
+
+def test_lookups_have_fields(caplog: pytest.LogCaptureFixture) -> None:
+    """The record of a lookup has the code that the metrics count it under, its number and how long it took."""
+    caplog.set_level(logging.DEBUG, "peerdisco")
+    story = Story(OWN, FIRST)
+    story.poll(2)
+    story.fake.fail("svc", "servfail")
+    story.poll()
+    lookups = [record.__dict__ for record in caplog.records if record.levelno == logging.DEBUG]
+
+    assert [(fields["code"], fields["lookup"], fields["seconds"]) for fields in lookups] == [
+        ("changed", 1, 0.0),
+        ("unchanged", 2, 0.0),
+        ("servfail", 3, 0.0),
+    ]
+    assert {(fields["service"], fields["peers"]) for fields in lookups} == {(NAME, 1)}

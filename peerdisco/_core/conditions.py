@@ -1,9 +1,18 @@
-"""What is logged, on the logger `peerdisco`: a condition as WARNING when it begins, and as INFO when it ends."""
+"""What is logged, on the logger `peerdisco`: a condition as WARNING when it begins, and as INFO when it ends.
+
+Laws of this module:
+
+- A condition that begins again within a minute of the record of its beginning flaps. From then on it has at most one
+  record a minute, which says whether it holds by then, and how often it has begun since the record before.
+- Nothing is lost: the last record of a condition says whether it holds, and the counts add up to how often it began.
+- Each code is treated by itself. Time is passed in, and nothing waits: a record that is due comes with the next lookup.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 
 from peerdisco._core.addresses import text_of
 from peerdisco._core.listing import Listing
@@ -14,29 +23,120 @@ log = logging.getLogger("peerdisco")
 EMPTY = ("foreign-alias", "no-ready-pods-or-typo", "no-data")
 """The codes that say why a list is empty."""
 
+QUIET = 60.0
+"""Seconds between two records of a condition that flaps, at least."""
+
 
 class ConditionLog:
-    """The conditions of one Service, by code; each is logged when it begins and when it ends."""
+    """The conditions of one Service, by code.
+
+    Threads may update it at once: then something may be logged twice, and nothing breaks.
+    """
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._active: dict[str, str] = {}
+        self._known: dict[str, _Condition] = {}
 
-    def update(self, conditions: Mapping[str, str]) -> None:
-        """Log what has begun and what has ended.
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing holds, and whatever begins is logged at once."""
+        return not self._known
+
+    def update(self, conditions: Mapping[str, str], now: float, peers: int) -> None:
+        """Log what has begun, what has ended, and what flaps and is due.
 
         Args:
             conditions: every condition that holds now: its code, and what to say about it.
+            now: monotonic seconds.
+            peers: how many are listed.
         """
-        if not conditions and not self._active:
+        if not conditions and not self._known:
             return
-        begun = {code: message for code, message in conditions.items() if code not in self._active}
-        ended = self._active.keys() - conditions.keys()
-        self._active = dict(conditions)  # first, so that a logging handler that raises is not called again and again
-        for code, message in begun.items():
-            log.warning("%s: %s [%s]", self._service, message, code, extra={"service": self._service, "code": code})
-        for code in sorted(ended):
-            log.info("%s: no longer %s", self._service, code, extra={"service": self._service, "code": code})
+        for code, message in conditions.items():
+            self._known.setdefault(code, _Condition()).on_update(message, now)
+        known = tuple(self._known.items())
+        for code, condition in known:
+            if code not in conditions:
+                condition.on_update("", now)
+        self._log([each for each in known if each[1].is_due(now)], now, peers)
+        for code, condition in known:
+            if condition.is_over(now):
+                self._known.pop(code, None)
+
+    def flush(self, now: float, peers: int) -> None:
+        """Log at once what is held back, since no update follows."""
+        self._log([each for each in tuple(self._known.items()) if each[1].has_news], now, peers)
+
+    def _log(self, due: Iterable[tuple[str, _Condition]], now: float, peers: int) -> None:
+        # All are marked as told first, so that a logging handler that raises is not called again and again.
+        told = [(code, condition.message, *condition.tell(now)) for code, condition in due]
+        for code, message, count, often in told:
+            extra = {"service": self._service, "code": code, "peers": peers, "count": count}
+            if message:
+                log.warning("%s: %s [%s%s]", self._service, message, code, often and f", {often}", extra=extra)
+        for code, message, count, often in sorted(told):
+            extra = {"service": self._service, "code": code, "peers": peers, "count": count}
+            if not message:
+                began = often and f", which began {often}"
+                log.info("%s: no longer %s%s", self._service, code, began, extra=extra)
+
+
+class _Condition:
+    """One condition: whether it holds, and what was logged of it.
+
+    Attributes:
+        message: what to say about it; empty where it does not hold.
+    """
+
+    __slots__ = ("_begun", "_changed_at", "_flaps", "_period_began", "_told_as", "message")
+
+    def __init__(self) -> None:
+        self.message = ""
+        self._told_as = False  # whether it holds, as the last record says
+        self._begun = 0  # so many times since the last record
+        self._changed_at = self._period_began = -math.inf
+        self._flaps = False
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the last record does not say all."""
+        return bool(self._begun) or bool(self.message) is not self._told_as
+
+    def on_update(self, message: str, now: float) -> None:
+        """Take in whether it holds."""
+        if bool(message) is not bool(self.message):
+            if _is_past(self._changed_at, now):
+                self._flaps = False
+            self._changed_at = now
+            self._begun += bool(message)
+            # The first end is told at once; what comes after it within the minute is not.
+            self._flaps |= bool(message) and not _is_past(self._period_began, now)
+        self.message = message
+
+    def is_due(self, now: float) -> bool:
+        """Return whether a record is to be written now."""
+        return self.has_news and (_is_past(self._period_began, now) or not (self._begun or self._flaps))
+
+    def is_over(self, now: float) -> bool:
+        """Return whether it can be forgotten."""
+        return not (self.message or self.has_news) and _is_past(self._period_began, now)
+
+    def tell(self, now: float) -> tuple[int, str]:
+        """Take note that a record is written, and return how often it has begun since the last: the number, in words.
+
+        The words are empty where the number is no more than anyone expects.
+        """
+        count, minutes = self._begun, max(1, round((now - self._period_began) / QUIET)) if self._begun > 1 else 1
+        self._begun, self._told_as = 0, bool(self.message)
+        if count or self._flaps:
+            self._period_began = now
+        span = "minute" if minutes == 1 else f"{minutes} minutes"
+        return count, f"{count} times in the last {span}" if count > 1 else ""
+
+
+def _is_past(moment: float, now: float) -> bool:
+    """Return whether a minute has passed; also where the clock is another one, which shows an earlier time."""
+    return not 0 <= now - moment < QUIET
 
 
 def conditions_of(listing: Listing) -> dict[str, str]:
@@ -64,3 +164,8 @@ def conditions_of(listing: Listing) -> dict[str, str]:
             "`allowed_networks` says which may"
         )
     return found
+
+
+def empty_code(conditions: Iterable[str]) -> str:
+    """Return the code that says why a list is empty; empty where none does."""
+    return next((code for code in conditions if code in EMPTY), "")

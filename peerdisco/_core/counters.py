@@ -10,9 +10,9 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_left
-from collections.abc import Collection
+from collections.abc import Iterable
 
-from peerdisco._core.conditions import EMPTY
+from peerdisco._core.conditions import empty_code
 from peerdisco._core.listing import Endpoints, Listing
 from peerdisco.errors import PeerDiscoError
 
@@ -34,9 +34,10 @@ class Counters:
         added: peers that were added since the start.
         removed: peers that were removed since the start.
         dropped: addresses in the last answer that may not be a peer's.
+        last: the code of the last lookup, and how many seconds it took.
     """
 
-    __slots__ = ("_durations", "added", "codes", "dropped", "removed", "seconds")
+    __slots__ = ("_durations", "added", "codes", "dropped", "last", "removed", "seconds")
 
     def __init__(self) -> None:
         self.codes: dict[str, int] = {}
@@ -44,9 +45,10 @@ class Counters:
         self.added = 0
         self.removed = 0
         self.dropped = 0
+        self.last = ("", 0.0)
         self._durations = [0] * (len(BOUNDS) + 1)
 
-    def on_listing(self, listing: Listing, conditions: Collection[str], seconds: float, *, changed: bool) -> None:
+    def on_listing(self, listing: Listing, conditions: Iterable[str], seconds: float, *, changed: bool) -> None:
         """Count a lookup that brought an answer.
 
         Args:
@@ -56,10 +58,7 @@ class Counters:
             changed: whether it changed the list.
         """
         self.dropped = len(listing.outside)
-        code = "changed" if changed else "unchanged"
-        if conditions:
-            code = next((condition for condition in conditions if condition in EMPTY), code)
-        self._on_lookup(code, seconds)
+        self._on_lookup(empty_code(conditions) or ("changed" if changed else "unchanged"), seconds)
 
     def on_failure(self, error: BaseException, seconds: float) -> None:
         """Count a lookup that failed after so many seconds."""
@@ -76,6 +75,7 @@ class Counters:
         return tuple(zip((*BOUNDS, math.inf), itertools.accumulate(self._durations), strict=True))
 
     def _on_lookup(self, code: str, seconds: float) -> None:
+        self.last = code, seconds
         self.codes[code] = self.codes.get(code, 0) + 1
         self.seconds += seconds
         self._durations[bisect_left(BOUNDS, seconds)] += 1

@@ -3,7 +3,7 @@
 Laws of this module:
 
 - Whatever a lookup raises or brings, the next one is planned before anything else can go wrong, and never at once.
-- An exception shows in the status and is logged once: of each kind, until a lookup succeeds again.
+- An exception shows in the status and is logged once: of each kind, until a lookup succeeds again and a minute is over.
 - What logging or a subscriber raises stops nothing that comes after it, and fails no lookup.
 - The status keeps no frame of what failed alive.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from functools import partial
 from logging import DEBUG
 
-from peerdisco._core.conditions import EMPTY, ConditionLog, conditions_of, log
+from peerdisco._core.conditions import EMPTY, QUIET, ConditionLog, conditions_of, log
 from peerdisco._core.counters import Counters, code_of
 from peerdisco._core.failures import detached, is_interrupt
 from peerdisco._core.listing import PENDING, Cost, Limits, Listing
@@ -72,8 +72,8 @@ class WatcherState:
         self._ended_at = lookup.clock()
         self._next_at = self._ended_at
         self._subscribers: list[tuple[Callback, ChangeCursor]] = []
-        # The kinds of exceptions that were logged: from lookups since the last that succeeded, and from elsewhere.
-        self._kinds_of_failures: set[type[BaseException]] = set()
+        # The kinds of exceptions that were logged: from lookups, with the time, and from elsewhere.
+        self._kinds_of_failures: dict[type[BaseException], float] = {}
         self._kinds_of_troubles: set[type[BaseException]] = set()
         self._counters = Counters()
 
@@ -88,7 +88,9 @@ class WatcherState:
         self._plan(now, self.roster.wait(now))
         self._lookups += 1
         self.last_error = None
-        self._kinds_of_failures.clear()
+        if self._kinds_of_failures:
+            kept = {kind: at for kind, at in tuple(self._kinds_of_failures.items()) if now - at < QUIET}
+            self._kinds_of_failures = kept
         if self._listing_states or listing is not self._latest:
             self._latest, self._listing_states = listing, conditions_of(listing)
         changed = before._packed is not self.roster.peers._packed
@@ -96,7 +98,7 @@ class WatcherState:
         if self._listing_states and len(self.roster.peers):
             for code in EMPTY:
                 self._listing_states.pop(code, None)  # not so until it is confirmed
-        self._tell(before, self._listing_states)
+        self._tell(before, self._listing_states, now)
 
     def on_failure(self, error: BaseException, cost: Cost = _NO_COST) -> None:
         """Take in that a lookup brought nothing."""
@@ -109,7 +111,7 @@ class WatcherState:
         self._plan(now, self.roster.wait(now))
         self._counters.on_failure(error, cost.seconds)
         if not isinstance(error, PeerDiscoError) and type(error) not in self._kinds_of_failures:
-            self._kinds_of_failures.add(type(error))
+            self._kinds_of_failures[type(error)] = now
             self._log(
                 log.error, "%s: the lookup raised", before.service, exc_info=error, extra=self._facts(code_of(error))
             )
@@ -118,7 +120,7 @@ class WatcherState:
             states["not-headless"] = f"DNS answers with its ClusterIP, {error.address}; set `clusterIP: None`"
         else:
             states[code_of(error)] = str(self.last_error)
-        self._tell(before, states)
+        self._tell(before, states, now)
 
     def on_trouble(self, error: BaseException, what_comes_of_it: str = "the watcher goes on") -> None:
         """Take in what was raised between lookups, by a clock for example."""
@@ -231,6 +233,10 @@ class WatcherState:
             ignored_replies=getattr(self.lookup.resolver, "ignored_replies", None),
         )
 
+    def on_close(self) -> None:
+        """Log what is held back of conditions that flap, since no lookup follows."""
+        self._log(lambda: self._states.flush(self.lookup.clock(), len(self.roster.peers)))
+
     def check_open(self) -> None:
         """Raise RuntimeError once the watcher is closed."""
         if self.stopping:
@@ -260,12 +266,14 @@ class WatcherState:
         if self.last_error is None:
             self.last_error = detached(error)
 
-    def _tell(self, before: PeerSet, states: Mapping[str, str]) -> None:
+    def _tell(self, before: PeerSet, states: Mapping[str, str], now: float) -> None:
         """Log what a lookup came to."""
         if log.isEnabledFor(DEBUG):
             said = self.last_error or self.roster.peers
-            self._log(log.debug, "%s: lookup %d: %s", before.service, self._lookups, said)
-        self._log(self._states.update, states)
+            code, seconds = self._counters.last
+            facts = self._facts(code, lookup=self._lookups, seconds=seconds)
+            self._log(log.debug, "%s: lookup %d: %s", before.service, self._lookups, said, extra=facts)
+        self._log(self._states.update, states, now, len(self.roster.peers))
         self._tell_change(before)
 
     def _tell_change(self, before: PeerSet) -> None:

@@ -160,7 +160,7 @@ def conditions_of(listing: Listing) -> dict[str, str]:
     if listing.outside:
         shown = ", ".join(sorted(map(text_of, listing.outside))[:5])
         found["dropped-addresses"] = (
-            f"{len(listing.outside)} addresses that may not be a peer's were dropped ({shown}); "
+            f"addresses that may not be a peer's were dropped: {len(listing.outside)} ({shown}); "
             "`allowed_networks` says which may"
         )
     return found

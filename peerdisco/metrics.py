@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from peerdisco.errors import ConfigError
-from peerdisco.peers import PeerSet, Status
+from peerdisco.peers import Status
 
 try:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -65,7 +65,7 @@ class PeerDiscoCollector(Collector):
         """Return the metrics as they are now."""
         scrape = _Scrape()
         for watcher in self._watchers:
-            scrape.add(watcher.peers, watcher.status)
+            scrape.add(watcher.peers.service, watcher.status)
         yield from scrape.families()
 
 
@@ -87,15 +87,15 @@ class _Scrape:
             "peerdisco_lookup_duration_seconds", "How long lookups took, retries included.", labels=["service"]
         )
 
-    def add(self, peers: PeerSet, status: Status) -> None:
-        """Add what one watcher knows."""
-        service = [peers.service]
-        self._peers.add_metric(service, len(peers))
-        self._members.add_metric(service, peers._member_count)
-        self._self_listed.add_metric(service, peers.self_listed)
-        self._complete.add_metric(service, peers.complete)
-        self._stale.add_metric(service, peers.stale)
-        self._age.add_metric(service, peers.age)
+    def add(self, name: str, status: Status) -> None:
+        """Add what one watcher knows: one status, so that the numbers of a scrape fit together."""
+        service = [name]
+        self._peers.add_metric(service, status.peers)
+        self._members.add_metric(service, status.members)
+        self._self_listed.add_metric(service, status.self_listed)
+        self._complete.add_metric(service, status.complete)
+        self._stale.add_metric(service, status.stale)
+        self._age.add_metric(service, math.inf if status.last_success is None else status.last_success)
         self._dropped.add_metric(service, status.dropped_addresses)
         for code, lookups in status.lookup_codes.items():
             self._lookups.add_metric([*service, code], lookups)

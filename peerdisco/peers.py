@@ -409,6 +409,9 @@ class Status:
         removed: peers that were removed since the start; one whose port or hostname changes counts in both.
         dropped_addresses: addresses in the last answer that were dropped, since they may not be a peer's.
         ignored_replies: replies that the resolver ignored, since they were not to its query; None where it counts none.
+        peers: how many peers are listed.
+        members: how many Pods are listed, this one included.
+        stale: whether the last lookup failed, so that the list is an earlier one.
     """
 
     outcome: Outcome
@@ -426,6 +429,9 @@ class Status:
     removed: int = 0
     dropped_addresses: int = 0
     ignored_replies: int | None = None
+    peers: int = 0
+    members: int = 0
+    stale: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes, ready for JSON: the error as its type and message, an infinite bound as None."""
@@ -447,4 +453,7 @@ class Status:
             "removed": self.removed,
             "dropped_addresses": self.dropped_addresses,
             "ignored_replies": self.ignored_replies,
+            "peers": self.peers,
+            "members": self.members,
+            "stale": self.stale,
         }

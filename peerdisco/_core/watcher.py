@@ -231,6 +231,9 @@ class WatcherState:
             removed=self._counters.removed,
             dropped_addresses=self._counters.dropped,
             ignored_replies=getattr(self.lookup.resolver, "ignored_replies", None),
+            peers=len(peers),
+            members=peers._member_count,
+            stale=peers.stale,
         )
 
     def on_close(self) -> None:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from peerdisco import Answer, ConfigError, LookupFailed, PeerDiscoError, PeerWatcher, Question
 from peerdisco.metrics import PeerDiscoCollector
 from peerdisco.testing import FakeClock, FakeResolver
+from tests.support.forks import in_a_child
 from tests.support.watchers import FIRST, OWN, SECOND, MakeDriver, clock, fake, watch
 
 __all__ = ["clock", "fake", "watch"]
@@ -144,3 +145,19 @@ def test_the_status_has_the_same_numbers(watch: MakeDriver, fake: FakeResolver, 
         "lookup_duration_seconds_sum": status["lookup_seconds"],
     }
     assert (status["peers"], status["members"], status["stale"], status["removed"]) == (1, 2, True, 1)
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # Python 3.12 warns where there are threads
+def test_each_worker_counts_for_itself(fake: FakeResolver) -> None:
+    """As under gunicorn's `--preload`: a worker's counters go on from its parent's, and nobody else sees them."""
+    watcher = PeerWatcher("svc", resolver=fake)
+    watcher.refresh()
+    registry = registry_of(watcher)
+
+    def look_up_twice() -> float:
+        watcher.refresh()
+        watcher.refresh()
+        return scraped(registry)["lookup_duration_seconds_count"]
+
+    assert [worker() for worker in (in_a_child(look_up_twice), in_a_child(look_up_twice))] == ["3", "3"]
+    assert scraped(registry)["lookup_duration_seconds_count"] == 1

@@ -78,3 +78,7 @@ lag: $(VENV)/.dev ## Measure how far the list lags behind, against a real CoreDN
 
 clean: ## Remove everything that was made.
 	@rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: chaos
+chaos: $(VENV)/.dev ## Break servers, network and process for SECONDS (600), drawn from SEED; every law must hold.
+	@$(BIN)/python -m tests.chaos $(or $(SECONDS),600) $(SEED)

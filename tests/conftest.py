@@ -9,6 +9,7 @@ from peerdisco import resolvers
 # Test modules that start processes, wait for real timeouts, or search for counterexamples: not for `make check`.
 SLOW = (
     "test_bench_parts",
+    "test_chaos",
     "test_cli_wait",
     "test_cli_watch",
     "test_concurrency",

@@ -1,0 +1,1 @@
+"""Real sockets, threads and processes, while everything around the library breaks (`make chaos`)."""

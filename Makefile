@@ -82,3 +82,7 @@ clean: ## Remove everything that was made.
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Break servers, network and process for SECONDS (600), drawn from SEED; every law must hold.
 	@$(BIN)/python -m tests.chaos $(or $(SECONDS),600) $(SEED)
+
+.PHONY: matrix
+matrix: $(VENV)/.dev ## Test wheel and sdist in empty environments, with each Python found here (ARGS: more interpreters).
+	@$(BIN)/python -m tests.matrix $(ARGS)

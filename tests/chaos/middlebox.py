@@ -92,6 +92,7 @@ class Middlebox:
         self._random = random.Random(seed)
         self._plan: list[Meddling] = []
         self.meddled: Counter[str] = Counter()
+        self._connections: set[asyncio.Task[None] | None] = set()  # the event loop itself may forget a task
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._ended = asyncio.Event()
@@ -183,6 +184,8 @@ class Middlebox:
 
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         meddling = self._next()
+        task = asyncio.current_task()
+        self._connections.add(task)
         with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.CancelledError):
             if meddling in {"lose", "forge"}:
                 await reader.read(_CHUNK)
@@ -190,6 +193,7 @@ class Middlebox:
             upstream_reader, upstream_writer = await asyncio.open_connection(*self._upstream)
             with contextlib.closing(upstream_writer):
                 await self._relay(reader, writer, upstream_reader, upstream_writer, meddling)
+        self._connections.discard(task)
 
     async def _relay(
         self,

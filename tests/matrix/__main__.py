@@ -95,8 +95,9 @@ def tested(python: Python, what: str, package: Path, tests: Path, scratch: Path,
     try:
         _output([str(UV), "venv", "-q", "--python", python.path, str(venv)])
         install = [str(UV), "pip", "install", "-q", "--python", binary]
-        resolution = ["--resolution", "lowest-direct"] if lowest else []
-        _output([*install, *resolution, str(package)])
+        if lowest:  # of a wheel's dependencies, which are not direct, uv would take the newest
+            _output([*install, "--resolution", "lowest-direct", "-r", str(ROOT / "pyproject.toml")])
+        _output([*install, str(package)])
         installed = _output([str(UV), "pip", "freeze", "--python", binary])
         versions = dict(line.split("==") for line in installed.splitlines() if "==" in line)
         constraints.write_text("".join(f"{name}=={version}\n" for name, version in versions.items()))

@@ -8,11 +8,24 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 
 IPV4_BYTES = 4
 _MAPPED = bytes(10) + b"\xff\xff"
-# An address that begins with one of these bytes is neither loopback, link-local, multicast, unspecified nor broadcast.
+# An address that begins with one of these bytes is neither loopback, link-local, multicast, unspecified nor broadcast,
+# nor means an IPv4 address that is; but for 6to4's, which begin with 20 02.
 _HARMLESS = {
     4: bytes(set(range(256)) - {0, 127, 169, *range(224, 240), 255}),
     16: bytes(set(range(256)) - {0, 0xFE, 0xFF}),
 }
+_6TO4 = bytes.fromhex("2002")
+# Forms of IPv6 that end in the IPv4 address that they mean: IPv4-mapped and -compatible (RFC 4291 section 2.5.5),
+# -translated (RFC 2765), and NAT64's well-known and local-use prefixes (RFC 6052, RFC 8215).
+_ENDING_IN_IPV4 = (
+    _MAPPED,
+    bytes(12),
+    bytes(8) + b"\xff\xff\0\0",
+    bytes.fromhex("0064ff9b") + bytes(8),
+    bytes.fromhex("0064ff9b0001"),
+)
+# Where a machine of AWS and of Google Cloud asks for its credentials over IPv6: in name not link-local, but in kind.
+_METADATA = frozenset({ip_address("fd00:ec2::254").packed, ip_address("fd20:ce::254").packed})
 
 _OCTETS = tuple(map(str, range(256)))
 
@@ -105,7 +118,7 @@ class Networks:
 
     Args:
         cidrs: the networks that may hold one; None for every unicast address that Kubernetes allows to an endpoint
-            (no loopback, link-local, multicast or unspecified one).
+            (no loopback, link-local, multicast or unspecified one, nor one that leads there by NAT64 or 6to4).
     """
 
     def __init__(self, cidrs: Sequence[str] | None = None) -> None:
@@ -120,7 +133,9 @@ class Networks:
         # An ordinary list has one family, and one look at each byte of all its addresses together clears it.
         if len(joined) == size * len(addresses):
             if self._networks is None:
-                if not joined[::size].translate(None, _HARMLESS[size]):
+                first = joined[::size]
+                may_be_6to4 = _6TO4[0] in first and _6TO4[1] in joined[1::size]
+                if not first.translate(None, _HARMLESS[size]) and not may_be_6to4 and addresses.isdisjoint(_METADATA):
                     return frozenset()
             elif any(size == of and _fits(joined, size, columns) for of, columns in self._columns):
                 return frozenset()
@@ -155,14 +170,22 @@ def _within(packed: bytes, networks: Iterable[IPv4Network | IPv6Network]) -> boo
 
 
 def _no_unicast(packed: bytes) -> bool:
-    address = ip_address(packed)
-    # An IPv4-mapped address is judged by what it means; not every Python does so by itself.
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or address
+    address = ip_address(_meant(packed))
     return (
         address.is_loopback
         or address.is_link_local
         or address.is_multicast
         or address.is_unspecified
         or address.packed == b"\xff\xff\xff\xff"
+        or packed in _METADATA
+        or packed in (bytes(15) + b"\1", bytes(16))
     )
+
+
+def _meant(packed: bytes) -> bytes:
+    """Return the IPv4 address that an IPv6 address leads to; any other as it is."""
+    if len(packed) == IPV4_BYTES:
+        return packed
+    if packed.startswith(_6TO4):  # RFC 3056 section 2
+        return packed[2 : 2 + IPV4_BYTES]
+    return packed[-IPV4_BYTES:] if packed.startswith(_ENDING_IN_IPV4) else packed

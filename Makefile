@@ -86,3 +86,7 @@ chaos: $(VENV)/.dev ## Break servers, network and process for SECONDS (600), dra
 .PHONY: matrix
 matrix: $(VENV)/.dev ## Test wheel and sdist in empty environments, with each Python found here (ARGS: more interpreters).
 	@$(BIN)/python -m tests.matrix $(ARGS)
+
+.PHONY: release-check
+release-check: $(VENV)/.dev ## Build wheel and sdist twice to the same bytes, and check them, the changelog and the workflows.
+	@TAG="$(TAG)" .ci/release-check

@@ -1,4 +1,4 @@
-"""`python -m tests.matrix [PYTHON ...]`: install peerdisco into empty environments, test it there, and print a table.
+"""`python -m tests.matrix [--only] [PYTHON ...]`: install peerdisco into empty environments, test it there, and print a table.
 
 For each CPython from 3.11 on that uv finds, free-threaded builds too, and each that is named: the wheel with the lowest
 and with the newest dependencies, and the sdist with the tests that it brings. Sync, asyncio, uvloop and gevent are
@@ -73,10 +73,11 @@ HEAD = "| Python | installed | with | passed | failed | skipped | thread / async
 
 
 def pythons(named: Sequence[str]) -> Iterator[Python]:
-    """Yield each interpreter once."""
+    """Yield each interpreter once; after `--only` none but those named."""
     command = [str(UV), "python", "list", "--only-installed", "--output-format", "json", "--no-python-downloads"]
-    listed = json.loads(_output(command))
-    paths = [entry["path"] for entry in listed if entry["implementation"] == "cpython"] + list(named)
+    is_alone = "--only" in named
+    listed = [] if is_alone else json.loads(_output(command))
+    paths = [entry["path"] for entry in listed if entry["implementation"] == "cpython"] + list(named[is_alone:])
     seen = set()
     for path in paths:
         asked = "import sys, sysconfig; print(*sys.version_info[:3], sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"

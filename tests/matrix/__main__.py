@@ -1,4 +1,4 @@
-"""`python -m tests.matrix [--only] [PYTHON ...]`: install peerdisco into empty environments, test it there, and print a table.
+"""`python -m tests.matrix [--only] [PYTHON ...]`: test what is installed in empty environments, and print a table.
 
 For each CPython from 3.11 on that uv finds, free-threaded builds too, and each that is named: the wheel with the lowest
 and with the newest dependencies, and the sdist with the tests that it brings. Sync, asyncio, uvloop and gevent are

@@ -24,7 +24,7 @@ def show(report: Report) -> None:
     """Print a report."""
     print(f"{report.rounds} rounds, {report.lookups} lookups, {sum(report.faults.values())} faults")
     print(f"right again after at most {report.slowest:.1f} s")
-    for kind, count in sorted(report.faults.items()):
+    for kind, count in sorted((+report.faults).items()):
         print(f"  fault {kind}: {count}")
     for what, count in sorted(report.counts.items()):
         before = f" (after the warm-up {report.first[what]})" if what in report.first else ""

@@ -26,6 +26,9 @@ STARVED = ("memory", "threads", "descriptors")
 HARMLESS = {"thaw", "double"}
 """What is done to a server or its replies, and is no fault."""
 
+GAVE_UP = "Cannot recover from MemoryErrors"
+"""What CPython says where it has no memory to raise an exception."""
+
 SIZES = (3, 3, 20, 60, 300)
 WARM_UP = 0.2
 """The part of the time after which resources are measured for the first time."""
@@ -162,7 +165,9 @@ class Conductor:
         command = [sys.executable, "-m", "tests.chaos.starved", *arguments]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our words
         self.violations += done.stdout.splitlines()
-        if done.returncode:
+        if GAVE_UP in done.stderr:
+            self.faults[f"starved of {kind}: CPython itself gave up"] += 1
+        elif done.returncode:
             self.violations.append(f"starved of {kind}: ended with {done.returncode}: {done.stderr[-2000:]}")
         self.faults[f"starved of {kind}"] += 1
 

@@ -114,7 +114,8 @@ class DiscoveryConfig(BaseModel):
         max_fleet_qps: questions per second that all replicas together may ask: with N peers, `refresh` is at least
             N / `max_fleet_qps`.
         allowed_networks: CIDRs; an address outside is dropped. Default: any unicast address that Kubernetes itself
-            allows (no loopback, link-local, multicast or unspecified one).
+            allows (no loopback, link-local, multicast or unspecified one, nor one that means such an address by NAT64
+            or 6to4).
 
     Raises:
         ConfigError: An option is invalid; the message names it.

@@ -65,7 +65,7 @@ wheel: $(VENV)/.dev ## Build the wheel, install it alone, and run the unit tests
 	@build/wheel/bin/python -m pip install -q dist/*.whl --group test
 	@cd build && wheel/bin/python -P -c 'import peerdisco, sys; sys.exit("site-packages" not in peerdisco.__file__)'
 	@mkdir build/checkout && ln -s ../../tests ../../examples build/checkout/
-	@cd build && PYTHONPATH=checkout wheel/bin/python -P -m pytest -q -c ../pyproject.toml --rootdir=.. ../tests --ignore=../tests/e2e $(ARGS)
+	@cd build && PYTHONPATH=checkout wheel/bin/python -P -m pytest -q -c ../pyproject.toml --rootdir=.. ../tests --ignore=../tests/e2e --ignore=../tests/guides $(ARGS)
 
 bench: $(VENV)/.bench ## Compare with raw sockets, dnspython, aiodns, getaddrinfo and the kubernetes client.
 	@$(BIN)/python -m tests.benchmarks.bench $(ARGS)

@@ -8,14 +8,14 @@ from urllib.request import Request, urlopen
 
 from celery import Celery
 
-from peerdisco import DiscoveryConfig, Peer, broadcast, discover_peers
+from peerdisco import DiscoveryConfig, LookupFailed, Peer, broadcast, discover_peers
 
 app = Celery("tasks", broker=os.environ.get("BROKER", "redis://redis:6379"))
 # This worker is no Pod of the web application's Service: DNS never lists it, and there is nothing to leave out.
 config = DiscoveryConfig.from_env()
 
 
-@app.task(ignore_result=True, autoretry_for=(OSError, ExceptionGroup), max_retries=5, retry_backoff=True)
+@app.task(ignore_result=True, autoretry_for=(ExceptionGroup, LookupFailed), max_retries=5, retry_backoff=True)
 def invalidate(key: str) -> None:
     """Tell every replica, and try again later if one could not be told or DNS did not answer."""
 

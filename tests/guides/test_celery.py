@@ -16,14 +16,15 @@ PODS = IPS[:2]
 
 
 @contextmanager
-def web_pod(ip: str, port: int, told: SimpleQueue[tuple[str, str]]) -> Iterator[None]:
-    """A replica of the web application that notes what it is told."""
+def web_pod(ip: str, port: int, told: SimpleQueue[tuple[str, str]], *statuses: int) -> Iterator[None]:
+    """A replica of the web application that notes what it is told, and answers with these statuses first."""
+    planned = list(statuses)
 
     class Pod(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            """Note the path, and say that all is well."""
+            """Note the path, and answer."""
             told.put((ip, self.path))
-            self.send_response(204)
+            self.send_response(planned.pop(0) if planned else 204)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -59,12 +60,12 @@ def send(folder: Path, task: str, key: str) -> None:
 
 
 def test_a_task_tells_every_replica(tmp_path: Path) -> None:
-    """A task in a forked worker process finds both Pods of the Service and tells them."""
+    """A task in a forked worker process finds both Pods and tells them; where one fails, it tells both again."""
     port = free_port(PODS)
     told: SimpleQueue[tuple[str, str]] = SimpleQueue()
     options = f"from celery_app import app\napp.conf.broker_transport_options = {in_folder(tmp_path)!r}\n"
     (tmp_path / "worker_app.py").write_text(options)
-    with LocalCluster() as cluster, web_pod(PODS[0], port, told), web_pod(PODS[1], port, told):
+    with LocalCluster() as cluster, web_pod(PODS[0], port, told), web_pod(PODS[1], port, told, 503):
         cluster.headless("test-cs-svc", PODS)
         env = environment(cluster, "192.0.2.1", port) | {
             "BROKER": "filesystem://",
@@ -76,5 +77,6 @@ def test_a_task_tells_every_replica(tmp_path: Path) -> None:
         with running("celery", *arguments, folder=str(tmp_path), env=env) as process:
             wait_for_line(process, "succeeded in")
 
+        assert {told.get(timeout=10) for _ in PODS} == {(ip, "/drop/user:42") for ip in PODS}
         assert {told.get(timeout=10) for _ in PODS} == {(ip, "/drop/user:42") for ip in PODS}
     assert process.returncode == 0

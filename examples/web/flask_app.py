@@ -8,17 +8,18 @@ from urllib.request import Request, urlopen
 
 from flask import Flask, Response
 
-from peerdisco import DiscoveryConfig, Outcome, Peer, PeerWatcher, broadcast
+from peerdisco import DiscoveryConfig, Peer, PeerWatcher, broadcast
 
 app = Flask(__name__)
 watcher = PeerWatcher(DiscoveryConfig.from_env()).start()  # with --preload in the parent; the workers inherit it
+watcher.wait_for(0, timeout=20)  # until DNS has answered, however many peers there are
 dropped: list[str] = []
 
 
 @app.get("/ready")
 def ready() -> Response:
-    """Answer the readiness probe: this Pod is ready once DNS has answered, however many peers there are."""
-    return Response(status=503 if watcher.peers.outcome is Outcome.PENDING else 200)
+    """Answer the readiness probe: a worker that accepts requests knows its peers."""
+    return Response(status=200)
 
 
 @app.get("/worker")

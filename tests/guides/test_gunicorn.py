@@ -1,6 +1,7 @@
 """The guide to gunicorn: Pods with two worker processes each, on 127.0.0.2 and 127.0.0.3."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPResponse
@@ -17,7 +18,7 @@ PODS = IPS[:2]
 
 @contextmanager
 def gunicorn(cluster: LocalCluster, ip: str, port: int, *options: str) -> Iterator[Popen[str]]:
-    """A Pod that is ready."""
+    """A Pod of which a worker is ready."""
     arguments = ["flask_app:app", "--bind", f"{ip}:{port}", "--no-control-socket", *options]
     with running("gunicorn", *arguments, folder="web", env=environment(cluster, ip, port)) as process:
         wait_for_line(process, "Booting worker")
@@ -71,3 +72,24 @@ def test_threads_share_one_cache() -> None:
         seen = [worker for ip in PODS for worker in workers(ip, port)]
     assert [worker["dropped"] for worker in seen] == [["user:42"]] * 4
     assert len({worker["pid"] for worker in seen}) == 2
+
+
+def test_without_dns_it_does_not_start() -> None:
+    """While DNS does not answer, no worker accepts a request; once it answers, with no Pod at all, all is well."""
+    port = free_port(PODS)
+    with LocalCluster() as cluster:
+        cluster.fail("servfail")
+        env = environment(cluster, PODS[0], port)
+        arguments = ["flask_app:app", "--bind", f"{PODS[0]}:{port}", "--no-control-socket"]
+        with running("gunicorn", *arguments, folder="web", env=env) as process:
+            wait_for_line(process, "Booting worker")
+            with socket.create_connection((PODS[0], port)) as client:
+                client.sendall(b"GET /ready HTTP/1.0\r\n\r\n")
+                cluster.wait_for_questions(5)
+                client.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    client.recv(1)
+                cluster.heal()
+                client.settimeout(30)
+                assert client.recv(12) == b"HTTP/1.0 200"
+            assert request("GET", PODS[0], port, "/worker")[1]["peers"] == []

@@ -13,13 +13,22 @@ author = "The peerdisco maintainers"
 copyright = "2026, The peerdisco maintainers"
 version = release = peerdisco.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "sphinx_design"]
 exclude_patterns = ["_build", "explanation/*-table.md"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = f"peerdisco {release}"
+html_static_path = ["_static"]
+html_css_files = ["peerdisco.css"]
+# The sources hold what the tests need besides: no reader should have to see it.
+html_copy_source = False
+html_show_sourcelink = False
+
+# A console block is copied without its prompts and without what the command prints.
+copybutton_prompt_text = r"\$ |>>> "
+copybutton_prompt_is_regexp = True
 
 # In docstrings a single backtick is code, as in Markdown.
 default_role = "code"
@@ -55,6 +64,11 @@ def _to_rst(_app: object, what: str, _name: str, _obj: object, _options: object,
     lines[:] = text.splitlines()
 
 
+def _without_hidden_code(_app: object, _page: str, source: list[str]) -> None:
+    """Leave out what the tests of a page run unseen."""
+    source[0] = re.sub(r"^<!--- invisible-code-block:.*?^-->\n", "", source[0], flags=re.MULTILINE | re.DOTALL)
+
+
 def _with_options(
     _app: object, _what: str, _name: str, obj: Any, _options: object, _signature: str, returned: str
 ) -> tuple[str, str] | None:
@@ -69,5 +83,6 @@ def _with_options(
 
 def setup(app: Any) -> None:
     """Connect what is above."""
+    app.connect("source-read", _without_hidden_code)
     app.connect("autodoc-process-docstring", _to_rst, priority=400)
     app.connect("autodoc-process-signature", _with_options)

@@ -33,7 +33,7 @@ test: $(VENV)/.dev ## Run every test; those that need CoreDNS or another DNS ser
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: lint types ## Run the inner loop: lint, types, and the quick unit tests, on all cores.
-	@$(BIN)/python -m pytest -q -n auto -m "not slow" tests --ignore=tests/e2e $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto -m "not slow" tests --ignore=tests/e2e --ignore=tests/docs_look $(ARGS)
 
 e2e: $(VENV)/.dev ## Run the tests against a real CoreDNS, building it if need be; fail where it can't be had.
 	@$(BIN)/python -m pytest tests/e2e --require-coredns $(ARGS)
@@ -53,7 +53,9 @@ lint: $(VENV)/.dev ## Check format and lint.
 types: $(VENV)/.dev ## Check types, strictly, of the package, its tests and examples.
 	@$(BIN)/mypy
 
-docs: $(VENV)/.dev ## Build the documentation into docs/_build; a warning is an error.
+docs: $(VENV)/.dev ## Check spelling and prose, and build the documentation into docs/_build; a warning is an error.
+	@$(BIN)/codespell *.md docs peerdisco examples
+	@$(BIN)/python -m pytest -q tests/test_prose.py tests/test_docs.py
 	@$(BIN)/sphinx-build -q -W --keep-going -E docs docs/_build
 
 wheel: $(VENV)/.dev ## Build the wheel, install it alone, and run the unit tests against it.
@@ -65,7 +67,7 @@ wheel: $(VENV)/.dev ## Build the wheel, install it alone, and run the unit tests
 	@build/wheel/bin/python -m pip install -q dist/*.whl --group test
 	@cd build && wheel/bin/python -P -c 'import peerdisco, sys; sys.exit("site-packages" not in peerdisco.__file__)'
 	@mkdir build/checkout && ln -s ../../tests ../../examples build/checkout/
-	@cd build && PYTHONPATH=checkout wheel/bin/python -P -m pytest -q -c ../pyproject.toml --rootdir=.. ../tests --ignore=../tests/e2e --ignore=../tests/guides $(ARGS)
+	@cd build && PYTHONPATH=checkout wheel/bin/python -P -m pytest -q -c ../pyproject.toml --rootdir=.. ../tests --ignore=../tests/e2e --ignore=../tests/docs_look --ignore=../tests/guides $(ARGS)
 
 bench: $(VENV)/.bench ## Compare with raw sockets, dnspython, aiodns, getaddrinfo and the kubernetes client.
 	@$(BIN)/python -m tests.benchmarks.bench $(ARGS)
@@ -90,3 +92,7 @@ matrix: $(VENV)/.dev ## Test wheel and sdist in empty environments, with each Py
 .PHONY: release-check
 release-check: $(VENV)/.dev ## Build wheel and sdist twice to the same bytes, and check them, the changelog and the workflows.
 	@TAG="$(TAG)" .ci/release-check
+
+.PHONY: docs-look
+docs-look: $(VENV)/.dev ## Open the documentation in a headless Chromium, and take screenshots into build/docs-look.
+	@$(BIN)/python -m pytest -q tests/docs_look $(ARGS)

@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # Here and not in tests/e2e: pytest reads options only from a conftest that it loads at start.
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare `--require-coredns` and `--require-servers`."""
+    """Declare `--require-coredns`, `--require-servers` and `--require-chromium`."""
     parser.addoption(
         "--require-coredns",
         action="store_true",
@@ -53,6 +53,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--require-servers",
         action="store_true",
         help="fail the tests against other DNS servers where those are not installed",
+    )
+    parser.addoption(
+        "--require-chromium",
+        action="store_true",
+        help="fail the tests that open the documentation in a browser where Chromium is not installed",
     )
 
 

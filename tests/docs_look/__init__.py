@@ -1,0 +1,1 @@
+"""What a reader of the documentation sees: the built site, and a browser that opens it."""

@@ -49,11 +49,41 @@ def test_every_command_shows_its_help() -> None:
 
 
 def test_everything_exported_is_in_the_reference() -> None:
-    """Whatever `peerdisco` exports is documented."""
-    page = (ROOT / "docs/reference/api.md").read_text()
+    """Whatever `peerdisco` exports is documented; `tests/docs_look` asks the built site about every other module."""
+    pages = "".join(page.read_text() for page in (ROOT / "docs/reference").glob("*.md"))
 
-    documented = set(re.findall(r"auto\w+:: (\w+)", page))
-    assert set(peerdisco.__all__) - {"__version__"} - documented == set()
+    documented = set(re.findall(r"^\.\. (?:auto)?\w+:: (?:peerdisco\.)?(\w+)", pages, re.MULTILINE))
+    assert set(peerdisco.__all__) - documented == set()
+
+
+def test_every_option_has_its_variable() -> None:
+    """The page on the environment has the variable of each option, in order."""
+    page = (ROOT / "docs/reference/environment.md").read_text()
+
+    rows = re.findall(r"^\| `(PEERDISCO_\w+)` \| `(\w+)` \|", page, re.MULTILINE)
+    assert rows == [(f"PEERDISCO_{name.upper()}", name) for name in DiscoveryConfig.model_fields]
+
+
+def test_the_readme_links_to_files_that_exist() -> None:
+    """A link of the README to this project's pages names a file that is in the repository."""
+    text = (ROOT / "README.md").read_text()
+
+    host = r"https://(?:github\.com|raw\.githubusercontent\.com)/peerdisco/peerdisco/(?:(?:blob|tree)/)?main/"
+    linked = set(re.findall(rf"\]\({host}([^)#]+)", text))
+    assert len(linked) > 10
+    assert [path for path in linked if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_figure_of_speed_is_the_tables(page: str) -> None:
+    """What README and landing page say of 100 Pods is what the last run of the benchmark says."""
+    table = (ROOT / "docs/explanation/benchmarks-table.md").read_text().partition("\n| 10th percentile")[0]
+    rows = (line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| "))
+    at_100 = {row[0]: int(row[4].partition(" ")[0].replace(",", "")) for row in rows if row[4][:1].isdigit()}
+
+    assert re.search(r"over four times as fast as\s`getaddrinfo`,\sand\sover\s40\stimes", (ROOT / page).read_text())
+    assert at_100["getaddrinfo"] / at_100["discover_peers"] > 4
+    assert at_100["dnspython Resolver"] / at_100["discover_peers"] > 40
 
 
 def test_make_targets_exist() -> None:

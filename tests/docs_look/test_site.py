@@ -11,10 +11,23 @@ from sphinx.util.inventory import InventoryFile
 
 import peerdisco
 
-MODULES = (
-    "aio answers clock config environment errors fanout metrics peers resolvers sync testing testing.clock "
-    "testing.cluster testing.fake"
-).split()
+MODULES = [
+    "aio",
+    "answers",
+    "clock",
+    "config",
+    "environment",
+    "errors",
+    "fanout",
+    "metrics",
+    "peers",
+    "resolvers",
+    "sync",
+    "testing",
+    "testing.clock",
+    "testing.cluster",
+    "testing.fake",
+]
 # Helpers that modules of the package share; the page on stability says that what is not listed is private.
 INTERNAL = {
     "config": {"parse_nameservers"},

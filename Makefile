@@ -96,3 +96,11 @@ release-check: $(VENV)/.dev ## Build wheel and sdist twice to the same bytes, an
 .PHONY: docs-look
 docs-look: $(VENV)/.dev ## Open the documentation in a headless Chromium, and take screenshots into build/docs-look.
 	@$(BIN)/python -m pytest -q tests/docs_look $(ARGS)
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	@$(BIN)/python -m pip install -q --group fuzz || echo "atheris does not install here: hypothesis makes the inputs"
+	@touch $@
+
+.PHONY: fuzz
+fuzz: $(VENV)/.fuzz ## Fuzz every reader of bytes and text for SECONDS=60 in all; an input that breaks a law is shown.
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(ARGS)

@@ -23,6 +23,7 @@ SLOW = (
     "test_exits",
     "test_fastapi",
     "test_fleet",
+    "test_fuzz_corpus",
     "test_forks",
     "test_gunicorn",
     "test_metrics_alerts",

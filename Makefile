@@ -104,3 +104,11 @@ $(VENV)/.fuzz: $(VENV)/.dev
 .PHONY: fuzz
 fuzz: $(VENV)/.fuzz ## Fuzz every reader of bytes and text for SECONDS=60 in all; an input that breaks a law is shown.
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
+
+DECISIONS := roster discovery srv_discovery names reply records lists found query lookup
+
+.PHONY: coverage
+coverage: $(VENV)/.dev ## Measure the branch coverage of what decides: roster, discovery, names, readers; fail below 100 %.
+	@mkdir -p build
+	@$(BIN)/python -m coverage run -m pytest -q $(filter-out %_properties.py,$(foreach part,$(DECISIONS),$(wildcard tests/test_$(part)*.py))) $(ARGS)
+	@$(BIN)/python -m coverage report

@@ -3,8 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from peerdisco import resolvers
+
+# Tests count calls where time matters: how long an example takes is up to what else the machine does.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # Test modules that start processes, wait for real timeouts, or search for counterexamples: not for `make check`.
 SLOW = (

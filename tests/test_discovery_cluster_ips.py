@@ -122,6 +122,20 @@ def test_silent_witnesses(limits: Limits) -> None:
     assert asked == (rarely if limits.targets else [True] * 9)
 
 
+def test_one_silent_witness_of_several() -> None:
+    """While one address has no verdict, both are asked about again by the next lookup but one."""
+
+    def by(question: Question) -> Answer:
+        if question.rtype == "PTR" and "in-addr" in question.name:
+            raise LookupFailed(question, "timeout")
+        return Answer.of(question, [] if question.rtype in ("SRV", "PTR") else ["10.0.0.1", "fd00::1"])
+
+    subject = discovery(family="both")
+    asked = [[question.rtype for question in answered(subject.steps(Limits(1, 1)), by)[1]] for _ in range(3)]
+
+    assert asked == [["A", "AAAA", "SRV", "PTR", "PTR"], ["A", "AAAA"], ["A", "AAAA", "SRV", "PTR", "PTR"]]
+
+
 def test_witnesses_take_a_share_of_the_time() -> None:
     """A silent witness leaves most of the time."""
     looking = discovery().steps()

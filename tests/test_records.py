@@ -158,3 +158,20 @@ def test_extended_rcode() -> None:
     """EDNS adds eight bits to the rcode (RFC 6891 section 6.1.3)."""
     opt = struct.pack("!BHHBBHH", 0, OPT, 512, 1, 0, 0, 0)
     assert take_apart(ASKED[:END] + opt, END, (0, 0, 1)).rcode == 16
+
+
+@pytest.mark.parametrize(
+    ("message", "start"),
+    [
+        (b"\0\4ab\xc0\1\0", 4),
+        (name(*[b"a"] * 128) + b"\xc0\0", 257),
+        (b"\1a\x40a\0\xc0\0", 5),
+        (b"\1a\xff\xc0\0", 3),
+    ],
+    ids=["into what it is part of", "to a name too long", "to a label of unknown kind", "to a pointer ahead"],
+)
+def test_pointers_to_what_is_no_name(message: bytes, start: int) -> None:
+    """A pointer is no better than what it leads to, whether that was read before or not."""
+    for names in (Names(message), _having_read(message, 1), _having_read(message, 0)):
+        assert by_dnspython(message, start) is None
+        assert read(message, start, names) is None

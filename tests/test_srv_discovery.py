@@ -382,3 +382,14 @@ def test_hostnames_with_a_named_port() -> None:
 
     assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80, "b"), Peer("10.0.0.3", 80)] == peers(listing)
     assert zone.asked_by_name == ["b"]
+
+
+def test_srv_that_leads_out_of_the_cluster() -> None:
+    """An SRV answer behind an alias that leaves the cluster is none: the next protocol is asked."""
+    foreign = srv({"a": ("10.0.0.1",)})._replace(canonical="wildcard.example.com.")
+    zone = Zone(["10.0.0.1", "10.0.0.2"], foreign)
+
+    assert looked(zone).outcome is Outcome.NODATA
+    assert [f"_http._{protocol}.{WEB}" for protocol in ("tcp", "udp", "sctp")] == [
+        question.name for question in zone.asked if question.rtype == "SRV"
+    ]

@@ -70,7 +70,8 @@ def replay(target: str, files: list[str]) -> None:
 
 def report(run: Run) -> None:
     """Say what an input broke, and what to do with it."""
-    crashes = sorted(WORK.joinpath(run.target).glob("*-*"), key=lambda path: path.stat().st_mtime)
+    kept = (path for kind in ("crash", "oom", "timeout") for path in WORK.joinpath(run.target).glob(f"{kind}-*"))
+    crashes = sorted(kept, key=lambda path: path.stat().st_mtime)
     print(f"\n{run.target}: an input breaks a law\n{run.failure}")
     for path in crashes[-1:]:
         print(f"The input, in hexadecimal: {path.read_bytes().hex()}")

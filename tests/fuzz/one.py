@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +20,8 @@ from hypothesis import strategies as st
 LONGEST = 8192
 """Bytes of an input."""
 
+_BY_LIBFUZZER = 0.6
+
 
 def by_atheris(atheris: Any, target: str, options: list[str]) -> None:
     """Fuzz until the time is up; this process ends with it."""
@@ -26,7 +29,18 @@ def by_atheris(atheris: Any, target: str, options: list[str]) -> None:
         from tests.fuzz.targets import TARGETS
 
     law = TARGETS[target]
-    atheris.Setup([sys.argv[0], f"-max_len={LONGEST}", "-print_final_stats=1", *options], law)
+
+    def mutate(data: bytes, longest: int, seed: int) -> bytes:
+        # libFuzzer mostly breaks what it changes; one byte alone leaves a message that can be read.
+        random = Random(seed)
+        if not data or random.random() < _BY_LIBFUZZER:
+            return bytes(atheris.Mutate(data, longest))
+        place = random.randrange(len(data))
+        byte = random.choice((*b"\0\1\x7f\x80\xc0\xff", random.randrange(256), data[place] ^ 1 << random.randrange(8)))
+        return data[:place] + bytes([byte]) + data[place + 1 :]
+
+    flags = [sys.argv[0], f"-max_len={LONGEST}", "-print_final_stats=1", *options]
+    atheris.Setup(flags, law, custom_mutator=mutate)
     atheris.Fuzz()
 
 

@@ -182,3 +182,12 @@ def test_no_port_names(text: str) -> None:
 def test_names_from_dns(text: str, expected: bool) -> None:
     """What DNS names is asked for only where it has the same grammar."""
     assert expected is is_name(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_service"),
+    [("web.default.svc.local.", True), ("web.default.svc.", False), ("web.svc.default.local.", False)],
+)
+def test_a_services_form(name: str, is_service: bool) -> None:
+    """A Service's name has a domain behind `svc`, of one label at least."""
+    assert names.is_service(name) is is_service

@@ -153,3 +153,24 @@ def test_targets_are_asked_for_as_far_as_there_is_room(qps: float, targets: int)
     story = Story({"max_fleet_qps": qps})
     story.on_listing(listed(*THREE))
     assert story.roster.limits.targets == targets
+
+
+def test_max_stale_is_less_than_a_second() -> None:
+    """A wait ends when the list expires, however soon that is; while nothing fails, it does not expire."""
+    story = Story({"max_stale": 0.25})
+    story.on_listing(listed(*THREE))
+
+    assert story.wait() == pytest.approx(0.5)
+    story.on_failure()
+    assert story.wait() == pytest.approx(0.25)
+
+
+def test_when_a_list_expired() -> None:
+    """The list changes when it expires."""
+    story = Story({"max_stale": 60})
+    story.on_listing(listed(*THREE))
+    story.clock.advance(60)
+    story.on_failure()
+
+    assert story.roster.peers.ips == ()
+    assert story.roster.changed_at == story.clock()

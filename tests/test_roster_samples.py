@@ -68,3 +68,22 @@ def test_samples_of_a_lookup() -> None:
     first = story.roster.limits.samples
     story.on_listing(cut(*TWO, size=2))
     assert (first, story.roster.limits.samples) == (64, 1)
+
+
+def test_this_pod_counts_among_those_that_an_answer_may_hold() -> None:
+    """Where this Pod is listed too, an answer of one record misses another Pod more often."""
+    story = Story()
+    story.on_listing(listed(*THREE, own="10.0.0.9"))
+    sample = cut(*TWO, size=3)._replace(own=listed(own="10.0.0.9").own)
+    answers = next(times for times in range(1, 100) if story.on_listing(sample) == TWO)
+
+    assert answers == 15  # of (1 - 3/4)^15 < 1e-9
+
+
+def test_nothing_is_kept_of_a_pod_that_left() -> None:
+    """A cut list that goes on for months remembers those that are listed, not all that ever were."""
+    story = Story()
+    story.on_listing(listed(*THREE))
+    missed_answers(story, size=2)
+
+    assert len(story.roster._chance_when_seen) == len(TWO)

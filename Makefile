@@ -112,3 +112,11 @@ coverage: $(VENV)/.dev ## Measure the branch coverage of what decides: roster, d
 	@mkdir -p build
 	@$(BIN)/python -m coverage run -m pytest -q $(filter-out %_properties.py,$(foreach part,$(DECISIONS),$(wildcard tests/test_$(part)*.py))) $(ARGS)
 	@$(BIN)/python -m coverage report
+
+MUTANTS := build/mutation
+
+.PHONY: mutation
+mutation: $(VENV)/.dev ## Change every line of roster, discovery, names and readers, and list the changes that no test notices.
+	@$(BIN)/python -m pip install -q --group mutation
+	@rm -rf $(MUTANTS) && mkdir -p $(MUTANTS) && cp -r peerdisco tests conftest.py pyproject.toml $(MUTANTS)
+	@cd $(MUTANTS) && ../../$(BIN)/python -m mutmut run $(ARGS) && ../../$(BIN)/python -m mutmut results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import dns.exception
 import dns.message
@@ -99,7 +100,7 @@ def tcp(data: bytes) -> None:
     pieces = [stream[place : place + size] for place in range(0, len(stream), size)]
 
     def put_together() -> bytes | None:
-        incoming = query.TcpReply(asked)
+        incoming = query.TcpReply(partial(query.fits, asked))
         return next((reply for piece in pieces if (reply := incoming.feed(piece)) is not None), None)
 
     place, expected = 0, None
@@ -110,7 +111,7 @@ def tcp(data: bytes) -> None:
         place = end
     assert within(FRAMING, data, len(stream), put_together) == expected
     try:
-        query.TcpReply(asked).feed(b"")
+        query.TcpReply(partial(query.fits, asked)).feed(b"")
     except ConnectionResetError:
         return
     raise AssertionError("the end of a connection is no reply")

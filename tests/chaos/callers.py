@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import random
 import threading
 import time
@@ -115,6 +116,7 @@ class Callers:
             if not wrong:
                 return time.monotonic() - begun
             self._stopping.wait(0.02)
+        faulthandler.dump_traceback(all_threads=True)  # a thread that hangs shows where
         self._ledger.violated("watcher", f"is not right {seconds} s after the faults: {wrong}")
         return seconds
 

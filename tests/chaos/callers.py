@@ -190,7 +190,7 @@ class Callers:
             except Exception as error:  # noqa: BLE001 - the ledger judges it
                 self._judge(f"discover_peers {options}", error)
             else:
-                self._found(f"discover_peers {options}", peers, target)
+                self._found(f"discover_peers {options} of {target.bounds.network}", peers, target)
 
     async def _ask_async(self, target: Target) -> None:
         while not self._stopping.is_set():
@@ -207,7 +207,7 @@ class Callers:
             elif error := task.exception():
                 self._judge(f"adiscover_peers {options}", error)
             else:
-                self._found(f"adiscover_peers {options}", task.result(), target)
+                self._found(f"adiscover_peers {options} of {target.bounds.network}", task.result(), target)
 
     def _found(self, who: str, peers: PeerSet, target: Target) -> None:
         self._ledger.count("one-shot lookups")

@@ -6,6 +6,7 @@ wrong is printed; nothing printed is good news.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import resource
 import sys
@@ -111,7 +112,8 @@ def starve(kind: str, target: Target, ledger: Ledger) -> None:
                     if time.monotonic() > until:
                         ledger.violated(kind, f"does not recover: {one.status}")
                         break
-                    one.refresh()
+                    with contextlib.suppress(LookupFailed):  # other faults may go on
+                        one.refresh()
 
 
 def main(arguments: list[str]) -> None:

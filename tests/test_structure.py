@@ -115,7 +115,6 @@ TESTED_ELSEWHERE = {
     "_core.waiting": "test_wait_for and test_not_ready",
     "_poll_task": "test_watchers and what runs sync and async",
     "_poll_thread": "test_watchers and what runs sync and async",
-    "_core.conditions": "test_discover and test_watchers read what was logged",
     "_core.listing": "test_discovery",
     "_core.option_values": "test_config",
     "_dns.asynchronous": "test_resolvers and test_sockets run sync and async",

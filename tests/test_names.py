@@ -191,3 +191,26 @@ def test_names_from_dns(text: str, expected: bool) -> None:
 def test_a_services_form(name: str, is_service: bool) -> None:
     """A Service's name has a domain behind `svc`, of one label at least."""
     assert names.is_service(name) is is_service
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "is empty"),
+        (". .", "is empty"),
+        ("X X", "contains a blank or a control character"),
+        ("X[fd00::1]", "has a colon"),
+        ("X!", "is not a DNS name: use labels of a-z, 0-9, '_' and inner '-', with single dots between them"),
+        ("http://svc", "is a URL"),
+        ("[fd00::1]", "is an IP address"),
+        ("svc/web", "has a slash"),
+        ("svc:80", "has a colon"),
+        ("a b", "contains a blank or a control character"),
+        ("a" * 64 + ".b", "has a label longer than 63 characters"),
+    ],
+)
+def test_what_is_wrong_with_a_name(text: str, problem: str) -> None:
+    """The error says what the text looks like instead, in these words."""
+    with pytest.raises(ConfigError) as raised:
+        names.labels("search", text)
+    assert (raised.value.key, raised.value.problem) == ("search", problem)

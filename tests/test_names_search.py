@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerdisco._core.names import place_in
+from peerdisco._core.names import ClusterPlace, place_in
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,9 @@ def test_any_cluster(domain: str, namespace: str) -> None:
     search = f"{namespace}.svc.{domain} svc.{domain} {domain} eu-central-1.compute.internal corp.example"
 
     assert place_in(search.split()) == (namespace, domain)
+
+
+def test_a_cluster_domain_of_one_label() -> None:
+    """A cluster domain may have one label; `svc` alone names none."""
+    assert place_in(["svc.local"]) == ClusterPlace(None, "local")
+    assert place_in(["svc"]) == ClusterPlace()

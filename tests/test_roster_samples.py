@@ -83,7 +83,8 @@ def test_this_pod_counts_among_those_that_an_answer_may_hold() -> None:
 def test_nothing_is_kept_of_a_pod_that_left() -> None:
     """A cut list that goes on for months remembers those that are listed, not all that ever were."""
     story = Story()
-    story.on_listing(listed(*THREE))
+    story.on_listing(cut(*THREE, size=2))
     missed_answers(story, size=2)
 
+    assert story.roster.peers.ips == TWO
     assert len(story.roster._chance_when_seen) == len(TWO)

@@ -1,0 +1,37 @@
+"""A replica that says which one should do what only one need do: the first member, without an election.
+
+When: to save work, never to protect data. `members[0]` is a hint and no lock: for a moment two replicas can name
+different leaders, and a Pod on the list may be dead. What must happen at most once needs a Lease of the API server.
+Run: PEERDISCO_SERVICE=test-cs-svc POD_IP=10.0.0.1 REPLICAS=3 python examples/leader_hint.py
+"""
+
+import os
+import signal
+import sys
+
+from peerdisco import DiscoveryConfig, Peer, PeerDiscoError, PeerSet, PeerWatcher
+
+
+def hint(peers: PeerSet) -> Peer | None:
+    """Return the member that should lead; None if DNS lists nobody. Peers alone would not do: they lack this Pod."""
+    return peers.members[0] if peers.members else None
+
+
+def main() -> None:
+    """Print the leader whenever it changes, until SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with PeerWatcher(DiscoveryConfig.from_env()) as watcher:
+        peers = watcher.wait_for(replicas=int(os.environ.get("REPLICAS", "1")), timeout=120)
+        leader = hint(peers)
+        print(f"leader: {leader}" + (" (this Pod)" if leader == peers.own else ""), flush=True)
+        for change in watcher.changes():
+            if (new := hint(change.peers)) != leader:
+                leader = new
+                print(f"leader: {leader}" + (" (this Pod)" if leader == change.peers.own else ""), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PeerDiscoError as error:
+        sys.exit(str(error))

@@ -8,8 +8,9 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 import peerdisco
-from peerdisco import DiscoveryConfig
+from peerdisco import DiscoveryConfig, discover_peers
 from peerdisco.cli import _COMMANDS
+from peerdisco.testing import FakeResolver
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(page for page in ROOT.glob("docs/**/*.md") if "_build" not in page.parts)]
@@ -93,3 +94,17 @@ def test_make_targets_exist() -> None:
     named = {target for line in re.findall(r"`make ([a-z0-9 ]+)`", text) for target in line.split()}
 
     assert named - targets == set()
+
+
+def test_owner_vectors_are_what_owner_says() -> None:
+    """Each row of the table that ports in other languages read is what `owner` returns."""
+    page = (ROOT / "docs/how-to/sharding.md").read_text()
+    rows = re.findall(r"^\| (`[\da-f.:`, ]+) \| (.*) \| `(.*)` \|$", page, re.MULTILINE)
+
+    for members, told, owner in rows:
+        listed = members.replace("`", "").split(", ")
+        key = {"(empty)": b"", "the byte `ff`": b"\xff"}.get(told, told.strip("`").encode())
+        peers = discover_peers("web", resolver=FakeResolver({"web": listed}, own=listed[0]), family="both")
+        assert str(peers.owner(key)) == owner
+    assert len(rows) >= 10
+    assert {owner for _, _, owner in rows} >= {"10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1", "fd00::2"}

@@ -50,8 +50,9 @@ lint: $(VENV)/.dev ## Check format and lint.
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 
-types: $(VENV)/.dev ## Check types, strictly, of the package, its tests and examples.
+types: $(VENV)/.dev ## Check types, strictly, of the package, its tests and examples; what applications use, by pyright as well.
 	@$(BIN)/mypy
+	@$(BIN)/basedpyright --warnings
 
 docs: $(VENV)/.dev ## Check spelling and prose, and build the documentation into docs/_build; a warning is an error.
 	@$(BIN)/codespell *.md docs peerdisco examples

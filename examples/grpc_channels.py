@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 
+import grpc
 import grpc.aio
 
 from peerdisco import AsyncPeerWatcher, Change, DiscoveryConfig, Peer, abroadcast
@@ -19,9 +20,8 @@ channels: dict[Peer, grpc.aio.Channel] = {}
 
 async def ping(peer: Peer) -> str:
     """Return what a peer answers."""
-    call = channels[peer].unary_unary("/demo.Peers/Ping")
-    answer: bytes = await call(own.encode(), timeout=2, wait_for_ready=True)
-    return answer.decode()
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channels[peer].unary_unary("/demo.Peers/Ping")
+    return (await call(own.encode(), timeout=2, wait_for_ready=True)).decode()
 
 
 async def follow(change: Change) -> None:
@@ -45,7 +45,7 @@ async def main() -> None:
         return f"{own} to {request.decode()}".encode()
 
     server = grpc.aio.server()
-    methods = {"Ping": grpc.unary_unary_rpc_method_handler(answer)}
+    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {"Ping": grpc.unary_unary_rpc_method_handler(answer)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("demo.Peers", methods),))
     server.add_insecure_port(f"{own}:{os.environ['PEERDISCO_PORT']}")
     await server.start()

@@ -8,7 +8,7 @@ It reads KEY VALUE lines, stores each, reads it back and prints what the ring sa
 import signal
 import sys
 
-from pymemcache.client.hash import HashClient
+from pymemcache.client.hash import HashClient  # type: ignore[import-untyped] # it brings no types
 
 from peerdisco import DiscoveryConfig, PeerDiscoError, PeerWatcher
 

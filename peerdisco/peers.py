@@ -244,16 +244,20 @@ class PeerSet(Sequence[Peer]):
 
         Raises:
             LookupError: There is no member.
-            ConfigError: The key is neither text nor bytes.
+            ConfigError: The key is neither text that UTF-8 can encode nor bytes.
         """
         if not isinstance(key, (str, bytes)):
             raise ConfigError("key", key, f"must be text or bytes, not {type(key).__name__}")
         from hashlib import sha256
 
-        raw = key.encode() if isinstance(key, str) else key
+        try:
+            raw = key.encode() if isinstance(key, str) else key
+        except UnicodeEncodeError as error:
+            raise ConfigError("key", key, f"is no text that UTF-8 can encode ({error.reason})") from None
         packed = self._packed.joined(self._said.own)
         if not packed.endpoints:
-            raise LookupError(f"{self.service} has no member that could own {key!r}: DNS lists no Pod")
+            why = "no lookup has ended yet" if self.outcome is Outcome.PENDING else "DNS lists no Pod"
+            raise LookupError(f"{self.service} has no member that could own {key!r}: {why}")
 
         def weight(endpoint: Endpoint) -> bytes:
             address = address_of(endpoint)

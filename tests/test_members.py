@@ -87,8 +87,12 @@ def test_ports_and_names_do_not_count() -> None:
 
 def test_owner_of_nothing() -> None:
     """Without a member there is no owner, and a key that is no text is refused."""
-    with pytest.raises(LookupError, match="no member"):
+    with pytest.raises(LookupError, match="no member that could own 'key': DNS lists no Pod"):
         seen_by("10.0.0.1").owner("key")
+    with pytest.raises(LookupError, match="no member that could own 'key': no lookup has ended yet"):
+        PeerSet("web.", PackedPeers(frozenset()), PENDING).owner("key")
+    with pytest.raises(ConfigError, match="key='\\\\ud800': is no text that UTF-8 can encode"):
+        seen_by("10.0.0.1", *THREE).owner("\ud800")
     with pytest.raises(ConfigError, match="key=7: must be text or bytes, not int"):
         seen_by("10.0.0.1", *THREE).owner(7)  # type: ignore[arg-type] # as a user might
 

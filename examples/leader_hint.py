@@ -17,17 +17,22 @@ def hint(peers: PeerSet) -> Peer | None:
     return peers.members[0] if peers.members else None
 
 
+def show(leader: Peer | None, peers: PeerSet) -> None:
+    """Print the leader. A member that is no peer is this Pod."""
+    print(f"leader: {leader}" + (" (this Pod)" if leader and leader not in peers else ""), flush=True)
+
+
 def main() -> None:
     """Print the leader whenever it changes, until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with PeerWatcher(DiscoveryConfig.from_env()) as watcher:
         peers = watcher.wait_for(replicas=int(os.environ.get("REPLICAS", "1")), timeout=120)
         leader = hint(peers)
-        print(f"leader: {leader}" + (" (this Pod)" if leader == peers.own else ""), flush=True)
+        show(leader, peers)
         for change in watcher.changes():
             if (new := hint(change.peers)) != leader:
                 leader = new
-                print(f"leader: {leader}" + (" (this Pod)" if leader == change.peers.own else ""), flush=True)
+                show(leader, change.peers)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,9 @@ def main() -> None:
         for line in sys.stdin:
             key, value = line.split()
             try:
-                ring.client().set(key, value, noreply=False)
-                print(key, ring.client().get(key, b"").decode(), flush=True)
+                client = ring.client()  # one for both, since the list may change in between
+                client.set(key, value, noreply=False)
+                print(key, client.get(key, b"").decode(), flush=True)
             except Exception as error:  # noqa: BLE001 - pymemcache raises OSError and errors of its own
                 print(f"{key} was not stored: {error!r}", flush=True)
 

@@ -14,7 +14,8 @@ from peerdisco import DiscoveryConfig, PeerDiscoError, PeerSet, PeerWatcher
 
 def share(peers: PeerSet, jobs: list[str]) -> list[str]:
     """Return the jobs of this Pod; none while DNS does not list it."""
-    return [job for job in jobs if peers.self_listed and peers.owner(job) == peers.own]
+    # Not `== peers.own`: with family="both" this Pod is listed by two addresses, and each owns keys.
+    return [job for job in jobs if peers.self_listed and peers.owner(job) not in peers]
 
 
 def main(jobs: list[str]) -> None:

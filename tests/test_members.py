@@ -144,3 +144,17 @@ def test_to_dict() -> None:
     }
     pending = PeerSet("web.", PackedPeers(frozenset()), PENDING)
     assert json.loads(json.dumps(pending.to_dict(), allow_nan=False))["age"] is None
+
+
+def test_a_dual_stack_pod_owns_by_both_addresses() -> None:
+    """A member that is no peer is this Pod, whichever of its addresses owns the key."""
+    pods = {"10.0.0.1": "fd00::1", "10.0.0.2": "fd00::2"}
+    fake = {"web": [*pods, *pods.values()]}
+    seen = [
+        discover_peers("web", resolver=FakeResolver(fake, own=[ipv4, ipv6]), family="both")
+        for ipv4, ipv6 in pods.items()
+    ]
+    keys = [f"key-{number}" for number in range(50)]
+
+    assert all([peers.owner(key) not in peers for peers in seen].count(True) == 1 for key in keys)
+    assert any(peers.owner(key) not in (*peers, peers.own) for peers in seen for key in keys)

@@ -6,7 +6,6 @@ import math
 import threading
 import time
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -21,18 +20,20 @@ class WakeEvent:
     """A wake-up call for a thread that waits; set it from any thread, a signal handler or a finalizer.
 
     A `threading.Event` has a lock: Ctrl-C or the garbage collector may come just after a thread took it, and then it is
-    held for ever.
+    held for ever. `SimpleQueue.get` has none, but its timeout can be lost where a signal comes as it ends (CPython
+    3.11). Here the lock is the call itself: waiting takes it, and setting gives it back.
     """
 
     def __init__(self) -> None:
         self._is_set = False
-        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._call = threading.Lock()
+        self._call.acquire()
 
     def set(self) -> None:
         """End every wait until `clear`."""
         self._is_set = True
-        if self._calls.empty():
-            self._calls.put(None)
+        with suppress(RuntimeError):  # it is given back already
+            self._call.release()
 
     def is_set(self) -> bool:
         """Return whether a wait would end at once."""
@@ -41,17 +42,15 @@ class WakeEvent:
     def clear(self) -> None:
         """Let waits begin again; one that was set at the same moment may still end early."""
         self._is_set = False
-        with suppress(Empty):
-            while True:
-                self._calls.get_nowait()
+        self._call.acquire(blocking=False)
 
     def wait(self, seconds: float | None = None) -> None:
         """Block until `set`, or for so many seconds; None waits for as long as it takes."""
         until = math.inf if seconds is None else time.monotonic() + seconds
-        in_one_go = _LONGEST_IN_MAIN_THREAD if threading.current_thread() is threading.main_thread() else math.inf
+        is_main = threading.current_thread() is threading.main_thread()
+        in_one_go = _LONGEST_IN_MAIN_THREAD if is_main else threading.TIMEOUT_MAX
         while not self._is_set and (left := min(in_one_go, until - time.monotonic())) > 0:
-            with suppress(Empty):
-                self._calls.get(timeout=None if left == math.inf else left)
+            if self._call.acquire(timeout=left):
                 return
 
 

@@ -1,6 +1,8 @@
 """The real clock, on which watchers wait."""
 
 import asyncio
+import signal
+import threading
 
 from peerdisco.clock import SYSTEM_CLOCK, WakeEvent
 
@@ -26,3 +28,26 @@ async def test_the_systems_clock_in_a_loop() -> None:
     await SYSTEM_CLOCK.await_(wake, 60)
     await SYSTEM_CLOCK.await_(wake, None)
     assert SYSTEM_CLOCK() - before < 30
+
+
+def test_signals_lose_no_timeout() -> None:
+    """A wait ends at its time, however many signals come while it ends."""
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    ended = threading.Event()
+
+    def wait() -> None:
+        for _ in range(1000):
+            WakeEvent().wait(0.0005)
+        ended.set()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    try:
+        until = SYSTEM_CLOCK() + 60
+        while not ended.wait(0.00005) and SYSTEM_CLOCK() < until:
+            if thread.ident is not None and thread.is_alive():
+                signal.pthread_kill(thread.ident, signal.SIGUSR1)
+        assert ended.is_set()
+    finally:
+        thread.join(1)
+        signal.signal(signal.SIGUSR1, before)

@@ -151,8 +151,13 @@ def test_replies_that_say_the_same() -> None:
 
 @pytest.mark.parametrize(
     "reply",
-    [replied(*addresses(3), *addresses(1)), replied(*addresses(3), flags=0x8700), replied(*addresses(3), RRSIG)],
-    ids=["an address that comes twice", "a cut list", "another type"],
+    [
+        replied(*addresses(3), *addresses(1)),
+        replied(*addresses(3), flags=0x8700),
+        replied(*addresses(3), RRSIG),
+        replied(*addresses(3), *addresses(4, ttl=29)[3:]),
+    ],
+    ids=["an address that comes twice", "a cut list", "another type", "two TTLs"],
 )
 def test_replies_that_are_read_each_time(reply: bytes) -> None:
     """Where the same bytes might mean something else, or little is saved, no reply is taken to say the same."""

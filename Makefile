@@ -121,3 +121,7 @@ mutation: $(VENV)/.dev ## Change every line of roster, discovery, names and read
 	@$(BIN)/python -m pip install -q --group mutation
 	@rm -rf $(MUTANTS) && mkdir -p $(MUTANTS) && cp -r peerdisco tests conftest.py pyproject.toml $(MUTANTS)
 	@cd $(MUTANTS) && ../../$(BIN)/python -m mutmut run $(ARGS) && ../../$(BIN)/python -m mutmut results
+
+.PHONY: simulate-faults
+simulate-faults: $(VENV)/.dev ## Tell STORIES=500 of faults to a simulated fleet; one that breaks a law is made small and shown.
+	@$(BIN)/python -m tests.faults --stories $(or $(STORIES),500) --jobs 2 $(ARGS)

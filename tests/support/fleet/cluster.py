@@ -38,7 +38,7 @@ Pods = tuple[Pod, ...]
 
 
 @lru_cache(maxsize=20_000)
-def address(place: int, ipv6: bool) -> bytes:  # noqa: FBT001 - a helper
+def address(place: int, ipv6: bool) -> bytes:
     """Return an address of the fleet, packed."""
     return (_BASES[ipv6] + 1 + place).to_bytes(16 if ipv6 else 4)
 

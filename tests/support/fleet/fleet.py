@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from peerdisco import DiscoveryConfig
 from tests.support.fleet.cluster import Cache, Cluster, Pod
@@ -34,7 +35,7 @@ class Figures:
         lookups: how many they made.
         failures: how many of these failed.
         exchanges: messages that were sent.
-        troubles: how many of these met a fault.
+        removals: Pods that were removed from lists.
         crossings: how often a replica's list of Pods crossed each border.
         seconds: of virtual time, of all replicas together.
     """
@@ -152,7 +153,7 @@ def _tail(story: Story) -> float:
 
 
 def _crossings(sizes: list[int], borders: tuple[int, ...]) -> Iterator[int]:
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in pairwise(sizes):
         yield from (border for border in borders if (before > border) != (after > border))
 
 

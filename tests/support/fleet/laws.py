@@ -1,4 +1,6 @@
-"""What the library promises of one replica's list, held against what DNS told it. Laws, by the name in a violation:
+"""What the library promises of one replica's list, held against what DNS told it.
+
+Laws, by the name in a violation:
 
 - `stays`: who is in every complete answer stays, and who leaves was lacked by `removal_confirmations` complete answers
   in a row, or by so many cut ones that chance is out of the question (docs/explanation/policies.md).
@@ -92,6 +94,7 @@ class Ledger:
         listed = ips_of(watch.roster.peers._packed.endpoints)
         if listed != self._before:
             self._check_expired(listed, now)
+            self._last_size = len(self._before)
         self._before = listed
 
     def end(self, told: Iterable[Told], *, failed: bool, asked: int, trouble: bool) -> None:
@@ -138,6 +141,8 @@ class Ledger:
         """Hold the list after an answer against what was told."""
         wanted = 28 if self._story.ipv6 else 1
         lists = [one for one in self._told if one.rtype == wanted]
+        # That there is no such name is said of every type at once (RFC 2308 section 5).
+        lists = lists or [one for one in self._told if one.rtype != 33 and not one.addresses]
         self.check(bool(lists), "invented", "a lookup succeeded, but no server answered")
         last = lists[-1]
         self.sizes.append(len(last.everyone))

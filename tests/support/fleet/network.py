@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import random
+from functools import partial
 
 import dns.rcode
 from dns.rdatatype import NS, A
@@ -104,7 +105,7 @@ class Network:
             case "tcp_refused" if wanted.transport == "tcp":
                 raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
             case "tcp_closed" if wanted.transport == "tcp":
-                wire.TcpReply(wanted.message).feed(b"")
+                wire.TcpReply(partial(wire.fits, wanted.message)).feed(b"")
 
     def _time_out(self, wanted: Exchange, began: float) -> None:
         self._clock.sleep(began + wanted.timeout - self._clock())
@@ -116,7 +117,7 @@ class Network:
             if not wire.fits(wanted.message, reply):
                 self._time_out(wanted, began)
             return reply
-        whole = wire.TcpReply(wanted.message).feed(wire.framed(reply))
+        whole = wire.TcpReply(partial(wire.fits, wanted.message)).feed(wire.framed(reply))
         if whole is None:
             self._time_out(wanted, began)
         assert whole is not None
@@ -186,9 +187,7 @@ class Network:
     def _note(self, number: int, message: bytes, reply: bytes, transport: Transport, *, half: bool = False) -> None:
         """Keep what a reply tells."""
         version = self._cluster.versions[number]
-        told = told_by(
-            version, message, reply, is_udp=transport == "udp", is_whole=not half, ipv6=self._story.ipv6
-        )
+        told = told_by(version, message, reply, is_udp=transport == "udp", is_whole=not half, ipv6=self._story.ipv6)
         if told is not None:
             self.told.append(told)
 

@@ -14,6 +14,7 @@ from peerdisco._core.watcher import ChangeCursor
 from peerdisco._dns.blocking import drive
 from peerdisco._dns.lookup import Lookup
 from peerdisco._dns.nameserver import Nameserver
+from peerdisco._dns.sockets import Sent
 from peerdisco._poll_thread import PollThread
 from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.config import Options
@@ -73,7 +74,8 @@ class _Resolver(DnsResolver):
     def environment(self) -> Environment:  # type: ignore[override] # as a fake's
         return self._where
 
-    def lookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:
+    def lookup(self, question: Question, timeout: float, *, retry: bool = True, sent: Sent | None = None) -> Answer:
+        assert sent is None
         self.attempted += 1
         run = Lookup(question, self._servers(question), timeout, self._state, retry=retry)
         try:
@@ -86,11 +88,11 @@ class _Resolver(DnsResolver):
         """Do what `blocking.lookup` does, in virtual time."""
         exchange = self.network.exchange
         try:
-            reply = exchange(run.open())
+            run.hears(exchange(run.open()))
         except OSError as error:
             run.reject(error)
         else:
-            answer = run.accept(reply)
+            answer = run.accept()
             if answer is not None:
                 return answer
         try:

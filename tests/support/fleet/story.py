@@ -144,7 +144,5 @@ def _without_defaults(story: Story) -> dict[str, Any]:
     told["seed"] = story.seed
     for key, default in (("servers", asdict(Server())), ("events", asdict(Event(-1.0, "")))):
         if key in told:
-            told[key] = [
-                {name: value for name, value in one.items() if value != default[name]} for one in told[key]
-            ]
+            told[key] = [{name: value for name, value in one.items() if value != default[name]} for one in told[key]]
     return told

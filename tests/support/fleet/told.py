@@ -34,9 +34,7 @@ class Told(NamedTuple):
     named: Mapping[bytes, tuple[int, str]]
 
 
-def told_by(
-    version: Version, message: bytes, reply: bytes, *, is_udp: bool, is_whole: bool, ipv6: bool
-) -> Told | None:
+def told_by(version: Version, message: bytes, reply: bytes, *, is_udp: bool, is_whole: bool, ipv6: bool) -> Told | None:
     """Return what a reply tells; None where it is not about the Service's Pods, or is to be asked for over TCP.
 
     Args:
@@ -56,7 +54,7 @@ def told_by(
     everyone = version.addresses if rtype == SRV or (rtype == 28) == ipv6 else frozenset[bytes]()
     held = everyone
     if is_cut or not is_whole or reply[6:8] == b"\0\0":
-        data = _data(reply, end if end < len(reply) else len(reply))
+        data = _data(reply, min(len(reply), end))
         held = frozenset(map(version.by_label.__getitem__, map(_label, data)) if rtype == SRV else data)
     return Told(rtype, held, everyone, is_cut, version.named)
 

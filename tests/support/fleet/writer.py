@@ -42,22 +42,23 @@ def write(seed: int) -> Story:
     return story.with_events(tuple(sorted(events, key=lambda event: event.at)))
 
 
+# How often an option is given, and what it may be.
+_CHOICES: dict[str, tuple[float, tuple[float, ...]]] = {
+    "refresh": (0.5, (1.0, 5.0, 20.0)),
+    "removal_confirmations": (0.5, (1, 2, 3)),
+    "max_stale": (0.3, (5.0, 20.0, 60.0)),
+    "max_backoff": (0.5, (2.0, 10.0)),
+    "max_fleet_qps": (0.2, (2.0, 1000.0)),
+    "jitter": (0.2, (0.0, 0.5)),
+    "timeout": (0.2, (1.0, 2.0)),
+}
+
+
 def _options(rng: random.Random, *, is_huge: bool) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    if rng.random() < 0.5:
-        options["refresh"] = rng.choice([1.0, 5.0, 20.0])
-    if rng.random() < 0.5:
-        options["removal_confirmations"] = rng.choice([1, 2, 3])
-    if rng.random() < 0.3:
-        options["max_stale"] = rng.choice([5.0, 20.0, 60.0])
-    if rng.random() < 0.5:
-        options["max_backoff"] = rng.choice([2.0, 10.0])
-    if rng.random() < 0.2:
-        options["max_fleet_qps"] = rng.choice([2.0, 1000.0])
-    if rng.random() < 0.2:
-        options["jitter"] = rng.choice([0.0, 0.5])
-    if rng.random() < 0.2:
-        options["timeout"] = rng.choice([1.0, 2.0])
+    for name, (chance, choices) in _CHOICES.items():
+        if rng.random() < chance:
+            options[name] = rng.choice(choices)
     port = rng.random()
     if port < 0.3 and not is_huge:
         options["port"] = "http"

@@ -23,10 +23,8 @@ def test_a_hundred_stories() -> None:
         assert telling.broken == ()
         figures.add(telling.figures)
 
-    assert (figures.stories, figures.replicas > 100, figures.lookups > 1000, figures.failures > 50) == (
-        100,
-        *[True] * 3,
-    )
+    assert figures.stories == 100
+    assert min(figures.replicas, figures.lookups / 10, figures.failures) > 50
 
 
 @pytest.mark.parametrize("border", [29, 73, 252, 1100, 4093])

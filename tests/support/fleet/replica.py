@@ -71,7 +71,7 @@ class _Resolver(DnsResolver):
         self._state = self._state._replace(new_id=lambda: struct.pack("!H", rng.randrange(65536)))
 
     @property
-    def environment(self) -> Environment:  # type: ignore[override] # as a fake's
+    def environment(self) -> Environment:
         return self._where
 
     def lookup(self, question: Question, timeout: float, *, retry: bool = True, sent: Sent | None = None) -> Answer:

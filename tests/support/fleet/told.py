@@ -56,7 +56,8 @@ def told_by(version: Version, message: bytes, reply: bytes, *, is_udp: bool, is_
     if is_cut or not is_whole or reply[6:8] == b"\0\0":
         data = _data(reply, min(len(reply), end))
         held = frozenset(map(version.by_label.__getitem__, map(_label, data)) if rtype == SRV else data)
-    return Told(rtype, held, everyone, is_cut, version.named)
+    # A server that knows of nobody has cut nothing off, whatever its reply says.
+    return Told(rtype, held, everyone, is_cut and bool(everyone), version.named)
 
 
 def _data(reply: bytes, at: int) -> Iterator[bytes]:

@@ -162,6 +162,7 @@ async def _receive(
     finally:
         timer.cancel()
         loop.remove_reader(fd)
+        del replied  # it holds what is raised, and that holds this frame
 
 
 def _read(

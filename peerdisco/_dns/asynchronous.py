@@ -182,6 +182,7 @@ def _read(
         return  # a datagram with a wrong checksum is dropped when it is read
     except Exception as error:  # noqa: BLE001 - it is raised where the future is awaited
         replied.set_exception(error)
+        del replied  # it holds the error, and that holds this frame
     else:
         if reply is not None:
             replied.set_result(reply)

@@ -131,6 +131,11 @@ class ServiceLookup:
         failed = "; ".join(dict.fromkeys(map(str, attempts)))
         return f"asking for {run.asking}, for up to {self.config.timeout:g} s; so far: {failed or 'no reply'}"
 
+    @property
+    def answered_by(self) -> str:
+        """The nameserver that replied last; empty where none did, or where it is not known."""
+        return self.resolver.answered_by if isinstance(self.resolver, DnsResolver) else ""
+
     def peers(self, listing: Listing) -> PeerSet:
         """Return what a one-shot lookup came to."""
         if listing.outcome is not Outcome.FOUND or not listing.complete or listing.outside or _conditions:

@@ -215,7 +215,7 @@ class DiscoveryConfig(BaseModel):
             return cls(given.pop("service"), **cast("Options", given))
         except ConfigError as error:
             key = variables.get(error.key, error.key)
-            refused = ConfigError(key, environ.get(key, error.value), error.problem)
+            refused = ConfigError(key, environ.get(key, error.value), error.problem, error.code)
         try:
             raise refused
         finally:
@@ -277,7 +277,7 @@ def _first_error(error: ValidationError) -> ConfigError:
     key = str(found["loc"][0]) if found["loc"] else "options"
     cause = found.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):
-        return ConfigError(cause.key, cause.value, cause.problem)
+        return ConfigError(cause.key, cause.value, cause.problem, cause.code)
     if found["type"] == "extra_forbidden":
         return ConfigError(key, found["input"], _no_such_option())
     problem = str(cause) if cause else found["msg"]

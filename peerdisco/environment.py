@@ -100,7 +100,7 @@ class HostEnvironment:
             if kept is None or kept[0] != version:
                 kept = self._files[path] = resolv_conf.read(path)
         except OSError as error:
-            raise ConfigError("resolv_conf", path, f"can't be read: {error.strerror}") from error
+            raise ConfigError("resolv_conf", path, f"can't be read: {error.strerror}", "no-nameserver") from error
         return kept[1]
 
     def fingerprint(self, config: DiscoveryConfig) -> tuple[object, ...]:
@@ -131,7 +131,7 @@ class HostEnvironment:
         """
         nameservers = self.resolv_conf(resolv_conf).nameservers
         if not nameservers:
-            raise ConfigError("resolv_conf", resolv_conf, "names no nameserver; give `nameservers`")
+            raise ConfigError("resolv_conf", resolv_conf, "names no nameserver; give `nameservers`", "no-nameserver")
         return nameservers
 
     def namespace(self, config: DiscoveryConfig) -> str:
@@ -153,6 +153,7 @@ class HostEnvironment:
                 f"this does not look like a Pod: no POD_NAMESPACE, no {self._service_account}, and no search list of a "
                 f"Pod in {config.resolv_conf}; give `namespace`, or the Service as `{config.service}.<namespace>`; "
                 f"outside a cluster, see {_OFF_CLUSTER}",
+                "no-namespace",
             )
         return found
 

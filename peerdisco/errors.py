@@ -48,20 +48,24 @@ class ConfigError(PeerDiscoError, ValueError):
         key: the option's name, as it was given (`refresh`, `PEERDISCO_REFRESH`, …).
         value: what it was set to.
         problem: what is wrong with it.
+        code: `bad-option`; where nothing gives it, `no-namespace` or `no-nameserver`.
     """
 
-    code = "config"
+    code = "bad-option"
 
-    def __init__(self, key: str, value: object, problem: str) -> None:
+    def __init__(self, key: str, value: object, problem: str, code: str = "bad-option") -> None:
         # A variable's name may be anything that its value may be, and this line goes to logs and terminals.
         named = key if key.isprintable() else repr(key)[1:-1]
-        super().__init__(f"{_cut(named)}={_cut(repr(value))}: {problem}")
+        is_missing = value is None and code != "bad-option"
+        set_to = "" if is_missing else f"={_cut(repr(value))}"
+        super().__init__(f"{_cut(named)}{set_to}: {problem}")
         self.key = key
         self.value = value
         self.problem = problem
+        self.code = code
 
-    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, object, str]]:
-        return type(self), (self.key, self.value, self.problem)
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, object, str, str]]:
+        return type(self), (self.key, self.value, self.problem, self.code)
 
 
 class Attempt(NamedTuple):

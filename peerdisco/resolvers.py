@@ -189,6 +189,12 @@ class DnsResolver:
         """What failed so far in the lookup that was begun last: for messages about a lookup that takes long."""
         return self._latest.attempts if self._latest else ()
 
+    @property
+    def answered_by(self) -> str:
+        """The nameserver that replied last in the lookup that was begun last; empty where none did."""
+        server = self._latest.answered_by if self._latest else None
+        return str(server or "")
+
     def close(self) -> None:
         """Close its connections. A lookup under way in another thread ends at once with RuntimeError."""
         self._pool.close()

@@ -21,8 +21,8 @@ SLUG = re.compile(r"[a-z]+(-[a-z]+)*")
 REASONS = {reason.replace("_", "-") for reason in get_args(Reason)}
 NEWS = {"changed", "unchanged", "listed"}
 """Codes of lookups that went well."""
-BASE = {"error", "config"}
-"""The codes of exceptions that never arise, or that the doctor tells by its own, `bad-option`."""
+BASE = {"error"}
+"""The code of an exception that never arises."""
 
 
 def trees(*patterns: str) -> Iterator[ast.AST]:
@@ -53,6 +53,10 @@ def of_exceptions() -> set[str]:
     for node in trees("_core/waiting.py"):
         match node:
             case ast.Assign(targets=[ast.Name("code")], value=value) | ast.Return(ast.Tuple([value, _])):
+                found |= slugs(value)
+    for node in trees("environment.py", "cli/wait.py"):
+        match node:
+            case ast.Call(ast.Name("ConfigError"), [_, _, _, value]) | ast.Call(ast.Name("PeersNotReady"), [_, value]):
                 found |= slugs(value)
     return found
 
@@ -90,10 +94,8 @@ def of_checks() -> set[str]:
         match node:
             case ast.Call(ast.Name("ok" | "warn" | "fail"), [value, *_]):
                 found |= slugs(value)
-            case ast.Assign(targets=[ast.Name("_BEHIND_OPTIONS")], value=ast.Dict(values=values)):
-                found |= {slug for value in values for slug in slugs(value)}
-            case ast.Assign(targets=[ast.Name("code")], value=ast.Call(args=[_, value])):
-                found |= slugs(value)
+            case ast.Assign(targets=[ast.Name("cures")], value=ast.Dict(keys=keys)):
+                found |= {slug for key in keys for slug in slugs(key)}
             case ast.Call(ast.IfExp(), [value, *_]):
                 found |= slugs(value)
     return found
@@ -108,6 +110,7 @@ def headings() -> list[str]:
 def test_every_code_has_its_section() -> None:
     """Each code of an exception, a log, a metric or the doctor is a heading, so that a link can lead to it."""
     codes = of_exceptions() | of_logs() | of_metrics() | set(PROBLEMS)
+    assert {"bad-option", "no-namespace", "not-accepting"} <= of_exceptions()
 
     assert set(headings()) == codes - NEWS - BASE
     assert len(headings()) == len(set(headings()))

@@ -218,3 +218,24 @@ def test_both_are_importable_from_the_top(discover: Discover) -> None:
     """The helper of these tests calls what users import."""
     fake = FakeResolver({"web": ["10.0.0.1"]})
     assert discover_peers("web", resolver=fake) == discover("web", resolver=fake)
+
+
+def test_a_server_that_refuses_is_believed(discover: Discover, cluster: LocalCluster) -> None:
+    """A refusal is asked for twice, not for as long as there is time."""
+    cluster.fail("refused")
+
+    with pytest.raises(LookupFailed, match=r"answered REFUSED \(2 times\)"):
+        discover("test-cs-svc", timeout=60, **cluster.options)
+    assert len(cluster.questions) == 2
+
+
+def test_a_server_that_refuses_ends_nothing(discover: Discover, cluster: LocalCluster) -> None:
+    """Beside a server that refuses, another one is asked as long as there is time."""
+    with LocalCluster() as refusing:
+        refusing.fail("refused")
+        cluster.fail("servfail", times=3)
+        servers = [refusing.nameserver, cluster.nameserver]
+        name = "test-cs-svc.default.svc.cluster.local."
+
+        assert len(discover(name, own_ips=PODS[0], timeout=60, nameservers=servers)) == 2
+    assert len(cluster.questions) == 4

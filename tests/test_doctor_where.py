@@ -59,7 +59,7 @@ def test_a_pod_without_cluster_search() -> None:
 )
 def test_what_keeps_a_lookup_from_being_made(key: str, code: str) -> None:
     """Each problem has a code, and the groups that need a lookup fail by it as well."""
-    place = Place(kubernetes="10.96.0.1", problems=(ConfigError(key, "x", "is wrong"),))
+    place = Place(kubernetes="10.96.0.1", problems=(ConfigError(key, "x", "is wrong", code),))
     seen = Observations(place)
 
     assert (code, "error") in problems(seen, "where")

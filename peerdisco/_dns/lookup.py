@@ -6,6 +6,7 @@ stands tenacity, with the arguments that `retry_policy` gives to both. Laws of t
 
 - A lookup ends within its timeout, whatever the servers do.
 - A server that was found dead is asked last; that it is dead is never a reason not to ask it.
+- Where every server has refused twice (rcode REFUSED), that is the answer: a refusal is a policy, not an accident.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import errno
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
-from tenacity import retry_if_exception_type
+from tenacity import retry_if_exception
 
 from peerdisco._dns import query
 from peerdisco._dns.lists import KnownList, known_list, says_the_same
@@ -28,6 +29,7 @@ MAX_ALIASES = 8
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
 _MOST_KNOWN = 16
+_REFUSALS_BELIEVED = 2
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 
 
@@ -77,6 +79,9 @@ class Lookup:
         state: what the lookups of the resolver share.
         retry: False for a single round.
         opening: the exchange that it begins with, where that is under way.
+
+    Attributes:
+        answered_by: the server that replied last.
     """
 
     def __init__(
@@ -97,10 +102,12 @@ class Lookup:
         self._deadline = state.clock() + timeout
         self._patience = _patience(timeout, servers)
         self._attempts: list[Attempt] = []
+        self._refusals: dict[Nameserver, int] = {}
         # The exchange that the lookup began with, and its reply where that is still to be looked at by `round`.
         self._opening = opening
         self._begun: bytes | None = None
         self._answer: Answer | None = None
+        self.answered_by: Nameserver | None = None
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -110,7 +117,7 @@ class Lookup:
     @property
     def is_over(self) -> bool:
         """Whether there will be no further round."""
-        return not self._retry or self._state.clock() >= self._deadline
+        return not self._retry or self._is_refused() or self._state.clock() >= self._deadline
 
     def open(self) -> Exchange:
         """Return the exchange that the lookup begins with; what comes of it goes to `accept` or `reject`."""
@@ -143,6 +150,7 @@ class Lookup:
             return None
         if self._answer is not None:
             self._state.memory.on_reply(opening.server)
+            self.answered_by = opening.server
             return self._answer
         if reply is None or (opening.transport == "udp" and query.is_cut(opening.message, reply)):
             return None
@@ -186,7 +194,7 @@ class Lookup:
     def retry_policy(self) -> dict[str, Any]:
         """Return what tenacity's `Retrying` and `AsyncRetrying` do between rounds."""
         return {
-            "retry": retry_if_exception_type(LookupFailed),
+            "retry": retry_if_exception(lambda error: isinstance(error, LookupFailed) and not self._is_refused()),
             "wait": lambda state: self.wait(state.attempt_number),
             "stop": lambda state: self._state.clock() + state.upcoming_sleep >= self._deadline,
             "reraise": True,
@@ -195,6 +203,12 @@ class Lookup:
     def wait(self, retries: int = 0) -> float:
         """Return the seconds before the next round, after so many retries; jittered, and never 0."""
         return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0**retries) * (0.5 + self._state.random())
+
+    def _is_refused(self) -> bool:
+        """Return whether every server has refused often enough to be believed."""
+        return bool(self._refusals) and all(
+            self._refusals.get(server, 0) >= _REFUSALS_BELIEVED for server in self._servers
+        )
 
     def _failure(self) -> LookupFailed:
         """Return what the attempts come to: a timeout is the reason only where no server said anything else."""
@@ -276,6 +290,7 @@ class Lookup:
         server, transport, asked, _ = exchange
         state, memory = self._state, self._state.memory
         memory.on_reply(server)
+        self.answered_by = server
         known = state.known.get(question)
         said = read(asked, reply, question, known and known.answer)
         if known is not None and said is known.answer and not was_cut:
@@ -299,6 +314,8 @@ class Lookup:
         server, transport, _, _ = exchange
         self._state.memory.set_needs_tcp(server, question, needed=False)
         reason, detail = diagnosis(error)
+        if isinstance(error, NoAnswer) and reason == "refused":
+            self._refusals[server] = self._refusals.get(server, 0) + 1
         if isinstance(error, OSError):
             if was_cut:
                 reason = "truncated"

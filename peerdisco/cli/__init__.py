@@ -2,7 +2,7 @@
 
 Laws of this module:
 
-- What a command prints goes to stdout, everything else to stderr.
+- What a command prints goes to stdout, everything else to stderr; `_errors` says where errors go.
 - Where nobody reads on, as in `peerdisco lookup svc | head -1`, the command ends in silence, with the exit code that
   a shell shows of a program that SIGPIPE ended.
 """
@@ -17,10 +17,12 @@ from functools import partial
 from typing import Protocol
 
 from peerdisco._version import __version__
-from peerdisco.cli import demo, doctor, lookup, wait, watch
+from peerdisco.cli import _errors, demo, doctor, lookup, wait, watch
+from peerdisco.cli._arguments import BadUsage, Parser, wants_json
 from peerdisco.errors import ConfigError, LookupFailed, NotHeadlessError, PeerDiscoError
 
 _EXIT_CODES = {ConfigError: 2, LookupFailed: 3, NotHeadlessError: 4}
+_BAD_USAGE = 2
 _INTERRUPTED = 130
 _NO_READER = 141
 _WIDTH = 100
@@ -67,12 +69,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    arguments = _parser().parse_args(argv)
+    as_json = wants_json(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = _parser().parse_args(argv)
+    except BadUsage as error:
+        _errors.tell(error, {}, as_json=as_json)
+        raise SystemExit(_BAD_USAGE) from None
     command = _COMMANDS[arguments.command]
     try:
         return command.run(arguments)
     except PeerDiscoError as error:
-        print(f"peerdisco: {error}", file=sys.stderr)
+        _errors.tell(error, arguments.flags, as_json=as_json)
         return next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), 1)
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -90,11 +97,12 @@ def _discard_output() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="peerdisco",
         description="Peer Pod IPs from a Kubernetes headless Service's DNS name.",
         formatter_class=_TEXT,
     )
+    parser.set_defaults(flags={})
     parser.add_argument("--version", action="version", version=f"peerdisco {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in _COMMANDS.items():

@@ -75,7 +75,7 @@ def _of_listing(seen: Observations, listing: Listing) -> Iterator[Check]:
         if isinstance(said, Answer) and not is_known and not said.canonical:
             yield fail(
                 "no-such-namespace",
-                f"DNS knows neither {service} nor its namespace {namespace}",
+                f"{seen.asked} knows neither {service} nor its namespace {namespace}",
                 "Check the namespace: `kubectl get namespaces`. Give NAME as `svc.namespace`, or --namespace.",
             )
             return
@@ -86,12 +86,12 @@ def _of_listing(seen: Observations, listing: Listing) -> Iterator[Check]:
     elif not is_there:
         cure = _TYPO.format(namespace=service.split(".")[1]) if names.is_service(service) else _OUTSIDE
         outside = "" if seen.place.in_pod or not names.is_service(service) else f" {_OUTSIDE}"
-        described = f"{service}: {conditions['no-ready-pods-or-typo']}"
+        described = f"{service}: {conditions['no-ready-pods-or-typo']}; {seen.asked} says so"
         yield fail("no-ready-pods-or-typo", described, f"{cure} {DEADLOCK}{outside}")
     elif listing.outcome is Outcome.NODATA:
         yield fail(
             "no-data",
-            f"{service}: {conditions['no-data']} ({families(seen)})",
+            f"{service}: {conditions['no-data']} ({families(seen)}); {seen.asked} says so",
             "Check --family, the Service's ipFamilies, and whether it has Pods of that family.",
         )
     else:

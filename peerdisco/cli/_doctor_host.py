@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,6 +37,7 @@ def look_around(
     environ: Mapping[str, str] = os.environ,
     hosts: Path = _HOSTS,
     hostname: str = "",
+    given: Collection[str] = DiscoveryConfig.model_fields,
 ) -> Place:
     """Return where a lookup with these options is made from.
 
@@ -46,6 +47,7 @@ def look_around(
         environ: environment variables.
         hosts: the path of the hosts file (hosts(5)).
         hostname: this Pod's name; default: the kernel's.
+        given: the options that were given as such; the others come from variables.
     """
     reading = _Reading()
     managed, own_hosts = _hosts_file(hosts, hostname or socket.gethostname())
@@ -62,15 +64,15 @@ def look_around(
     service, namespace = "", Fact()
     if names.needs_namespace(config.service):
         value = reading.value(lambda: namespace_of(config, environment))
-        namespace = Fact(value, _namespace_source(config, environ)) if value else Fact()
+        namespace = Fact(value, _namespace_source(config, environ, given)) if value else Fact()
     has_namespace = namespace.value or not names.needs_namespace(config.service)
     if has_namespace and (domain or not names.needs_domain(config.service)):
         service = reading.value(lambda: names.absolute(config.service, namespace.value, domain)) or ""
     if names.is_service(service):
         namespace = namespace if namespace.value else Fact(service.split(".")[1], "the Service's name")
         domain = ".".join(service.removesuffix(".").split(".")[3:])
-    given = reading.value(lambda: own_ips_of(config, environment))
-    own = own_hosts if given is None else given
+    known = reading.value(lambda: own_ips_of(config, environment))
+    own = own_hosts if known is None else known
     return Place(
         service=service,
         kubernetes=environ.get("KUBERNETES_SERVICE_HOST", ""),
@@ -78,10 +80,12 @@ def look_around(
         resolv_conf=config.resolv_conf,
         search=search,
         servers=servers,
-        servers_from=config.resolv_conf if config.servers is None else "the option `nameservers`",
+        servers_from=config.resolv_conf if config.servers is None else _option("nameservers", given),
         namespace=namespace,
-        domain=Fact(domain, _domain_source(config, domain, search)) if domain else Fact(),
-        own=Fact(" ".join(map(text_of, own)), _own_source(config, environ) if given else str(hosts)) if own else Fact(),
+        domain=Fact(domain, _domain_source(config, domain, search, given)) if domain else Fact(),
+        own=Fact(" ".join(map(text_of, own)), _own_source(config, environ, given) if known else str(hosts))
+        if own
+        else Fact(),
         own_packed=own,
         static_ips=config.static_ips or (),
         problems=tuple(reading.problems.values()),
@@ -103,25 +107,30 @@ class _Reading:
             return None
 
 
-def _namespace_source(config: DiscoveryConfig, environ: Mapping[str, str]) -> str:
+def _option(name: str, given: Collection[str]) -> str:
+    """Return what to call an option: by its name where it was given as such, else by its variable."""
+    return f"the option `{name}`" if name in given else f"PEERDISCO_{name.upper()}"
+
+
+def _namespace_source(config: DiscoveryConfig, environ: Mapping[str, str], given: Collection[str]) -> str:
     if config.namespace:
-        return "the option `namespace`"
+        return _option("namespace", given)
     if environ.get("POD_NAMESPACE"):
         return "POD_NAMESPACE"
     return "the service account" if _SERVICE_ACCOUNT.exists() else "the search list"
 
 
-def _domain_source(config: DiscoveryConfig, domain: str, search: tuple[str, ...]) -> str:
+def _domain_source(config: DiscoveryConfig, domain: str, search: tuple[str, ...], given: Collection[str]) -> str:
     if not names.needs_domain(config.service):
         return "the Service's name"
     if config.cluster_domain:
-        return "the option `cluster_domain`"
+        return _option("cluster_domain", given)
     return "the search list" if f"svc.{domain}" in search else "default"
 
 
-def _own_source(config: DiscoveryConfig, environ: Mapping[str, str]) -> str:
+def _own_source(config: DiscoveryConfig, environ: Mapping[str, str], given: Collection[str]) -> str:
     if config.own_ips is not None:
-        return "the option `own_ips`"
+        return _option("own_ips", given)
     return "POD_IPS" if environ.get("POD_IPS") else "POD_IP"
 
 

@@ -8,7 +8,7 @@ Laws of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
 from peerdisco.errors import LookupFailed, Reason
@@ -129,6 +129,19 @@ class Report(NamedTuple):
     def problems(self, *results: Result) -> tuple[str, ...]:
         """Return the codes of all checks with one of these results, each once, in order."""
         return tuple(dict.fromkeys(check.code for check in self._checks() if check.result in results))
+
+    def reworded(self, reword: Callable[[str], str]) -> Report:
+        """Return the same report in other words."""
+        categories = (
+            category._replace(
+                checks=tuple(
+                    check._replace(description=reword(check.description), hint=reword(check.hint))
+                    for check in category.checks
+                )
+            )
+            for category in self.categories
+        )
+        return self._replace(categories=tuple(categories))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON has it."""

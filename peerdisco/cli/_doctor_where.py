@@ -16,7 +16,6 @@ _DNS_POLICY = (
     "A Pod on its node's network gets the node's resolv.conf: set `dnsPolicy: ClusterFirstWithHostNet`; any other Pod "
     "gets the cluster's with `dnsPolicy: ClusterFirst`."
 )
-_BEHIND_OPTIONS = {"namespace": "no-namespace", "resolv_conf": "no-nameserver"}
 
 
 def where_am_i(seen: Observations) -> Iterator[Check]:
@@ -52,7 +51,7 @@ def _pod(place: Place) -> Check:
 
 
 def _resolv_conf(place: Place) -> Iterator[Check]:
-    if any(problem.key == "resolv_conf" for problem in place.problems):
+    if any(problem.code == "no-nameserver" for problem in place.problems):
         return
     servers = ", ".join(map(str, place.servers))
     search = " ".join(place.search)
@@ -69,13 +68,12 @@ def _resolv_conf(place: Place) -> Iterator[Check]:
 
 def problem_check(problem: ConfigError) -> Check:
     """Return the check of something that keeps a lookup from being made."""
-    code = _BEHIND_OPTIONS.get(problem.key, "bad-option")
     cures = {
         "no-namespace": "Give NAME as `svc.namespace`, or set POD_NAMESPACE by the downward API.",
         "no-nameserver": "Give --nameserver, or look at the Pod's dnsPolicy and dnsConfig.",
         "bad-option": "Correct it: until then, no lookup is made.",
     }
-    return fail(code, str(problem), cures[code])
+    return fail(problem.code, str(problem), cures[problem.code])
 
 
 def _namespace(place: Place) -> Check:

@@ -21,6 +21,7 @@ from peerdisco.cli._doctor_print import Style, render
 from peerdisco.cli._doctor_report import GROUPS, Category, FailOn, Report
 from peerdisco.cli._doctor_where import where_am_i
 from peerdisco.cli._doctor_who import me, who_is_there
+from peerdisco.cli._errors import in_flags, renamed
 
 HELP = "check DNS, the Service and this Pod: say why there are no peers, and what to do"
 
@@ -51,6 +52,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="short: one line for each warning and failure, nothing where all is well; default: text",
     )
+    parser.add_argument("--json", action="store_const", const="json", dest="output", help="the same as --output json")
     parser.add_argument(
         "--wait",
         type=_seconds,
@@ -83,7 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
     config = options.config_of(arguments)
 
     def check_up() -> Report:
-        return report_of(observe(config, look_around(config)), arguments.only, arguments.fail_on)
+        place = look_around(config, given=options.given(arguments))
+        problems = tuple(renamed(problem, arguments.flags) for problem in place.problems)
+        seen = observe(config, place._replace(problems=problems))
+        return report_of(seen, arguments.only, arguments.fail_on).reworded(lambda text: in_flags(text, arguments.flags))
 
     report = until_healthy(check_up, arguments.wait, on_failure=_tell)
     text = render(report, arguments.output, style_of(sys.stdout, os.environ))
@@ -154,5 +159,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds, 0 or more")
     return seconds

@@ -21,7 +21,11 @@ _OPTIONS = {
 
 
 def declare(parser: argparse.ArgumentParser, *, timeout: str = "--timeout") -> None:
-    """Declare the Service and the options of a lookup; `timeout` is what its timeout is called here."""
+    """Declare the Service and the options of a lookup; `timeout` is what its timeout is called here.
+
+    Each flag is kept in the default `flags`, by the option's name.
+    """
+    flags = {"service": "NAME", "nameservers": "--nameserver"}
     parser.add_argument(
         "service",
         metavar="NAME",
@@ -29,7 +33,7 @@ def declare(parser: argparse.ArgumentParser, *, timeout: str = "--timeout") -> N
         help="the headless Service: svc, svc.ns, svc.ns.svc or a full name; default: PEERDISCO_SERVICE",
     )
     for name, (metavar, text) in _OPTIONS.items():
-        flag = timeout if name == "timeout" else "--" + name.replace("_", "-")
+        flag = flags[name] = timeout if name == "timeout" else "--" + name.replace("_", "-")
         parser.add_argument(flag, dest=name, metavar=metavar, help=text)
     parser.add_argument(
         "--nameserver",
@@ -38,6 +42,7 @@ def declare(parser: argparse.ArgumentParser, *, timeout: str = "--timeout") -> N
         metavar="ADDRESS",
         help="10.96.0.10, 127.0.0.1:5353 or [::1]:53; may be repeated; default: from resolv.conf",
     )
+    parser.set_defaults(flags=flags)
     parser.epilog = "An option that is not given is read from the environment: PEERDISCO_PORT, PEERDISCO_OWN_IPS, ..."
 
 
@@ -47,9 +52,13 @@ def config_of(arguments: argparse.Namespace) -> DiscoveryConfig:
     Raises:
         ConfigError: One of them is invalid.
     """
-    given = {name: getattr(arguments, name) for name in (*_OPTIONS, "nameservers")}
-    options = {name: value for name, value in given.items() if value is not None}
+    options = {name: getattr(arguments, name) for name in given(arguments)}
     environ = dict(os.environ)
     if arguments.service is not None:
         environ["PEERDISCO_SERVICE"] = DiscoveryConfig(arguments.service).service
     return DiscoveryConfig.of(DiscoveryConfig.from_env(environ), cast("Options", options))
+
+
+def given(arguments: argparse.Namespace) -> frozenset[str]:
+    """Return the names of the options that arguments give."""
+    return frozenset(name for name in (*_OPTIONS, "nameservers") if getattr(arguments, name) is not None)

@@ -14,11 +14,11 @@ import math
 import time
 from collections.abc import Callable
 
+from peerdisco._core.conditions import EMPTY
 from peerdisco.cli import options
 from peerdisco.cli._connect import unreachable
 from peerdisco.cli._interrupts import interruptible
-from peerdisco.config import DiscoveryConfig
-from peerdisco.errors import ConfigError, PeersNotReady
+from peerdisco.errors import PeersNotReady
 from peerdisco.peers import Peer, PeerSet
 from peerdisco.sync import PeerWatcher
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigError: An option is invalid.
         PeersNotReady: There are not enough within the timeout.
     """
-    watcher = PeerWatcher(_config_of(arguments))
+    watcher = PeerWatcher(options.config_of(arguments))
     with interruptible(watcher.close), watcher:
         peers = _wait(watcher, arguments)
     if arguments.json:
@@ -66,15 +66,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _config_of(arguments: argparse.Namespace) -> DiscoveryConfig:
-    try:
-        return options.config_of(arguments)
-    except ConfigError as error:
-        if error.key == "timeout":  # as it was given; `--timeout` is another option here
-            raise ConfigError("--lookup-timeout", error.value, error.problem) from None
-        raise
-
-
 def _wait(watcher: PeerWatcher, arguments: argparse.Namespace) -> PeerSet:
     """Wait for the list, and for connections where they are wanted."""
     patience: float | None = arguments.patience
@@ -82,9 +73,7 @@ def _wait(watcher: PeerWatcher, arguments: argparse.Namespace) -> PeerSet:
     deadline = math.inf if patience is None else time.monotonic() + patience
     accepted: set[Peer] = set()
     while True:
-        peers = watcher.wait_for(
-            arguments.min, replicas=arguments.replicas, timeout=_left(deadline), stable_for=arguments.stable
-        )
+        peers = _listed(watcher, arguments, _left(deadline))
         if port is None:
             return peers
         untried = [peer for peer in peers if peer not in accepted]
@@ -95,8 +84,25 @@ def _wait(watcher: PeerWatcher, arguments: argparse.Namespace) -> PeerSet:
             return peers
         left = deadline - time.monotonic()
         if left <= 0:
-            raise PeersNotReady(_refusal(peers, port, failed, patience))
+            raise PeersNotReady(_refusal(peers, port, failed, patience), "not-accepting")
         time.sleep(min(_PAUSE, left))
+
+
+def _listed(watcher: PeerWatcher, arguments: argparse.Namespace, timeout: float | None) -> PeerSet:
+    """Wait for the list.
+
+    Raises:
+        PeersNotReady: It has too few peers; the message names the server that said why.
+    """
+    try:
+        return watcher.wait_for(
+            arguments.min, replicas=arguments.replicas, timeout=timeout, stable_for=arguments.stable
+        )
+    except PeersNotReady as error:
+        server = watcher._watch.lookup.answered_by  # noqa: SLF001 - shared inside the package
+        if error.code in EMPTY and server:
+            raise PeersNotReady(f"{error} The answer came from {server}.", error.code) from None
+        raise
 
 
 def _left(deadline: float) -> float | None:

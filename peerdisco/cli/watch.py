@@ -91,6 +91,7 @@ class EventStream:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     options.declare(parser)
+    parser.set_defaults(flags={**parser.get_default("flags"), "refresh": "--refresh", "hostnames": "--hostnames"})
     parser.add_argument("--refresh", metavar="SECONDS", help="between lookups; default: 5")
     parser.add_argument("--hostnames", action="store_true", default=None, help="look up every Pod's hostname as well")
     parser.add_argument("--json", action="store_true", help="print each event as a JSON object on a line of its own")

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Mapping
 
+from peerdisco.cli._doctor_host import look_around
+from peerdisco.cli._doctor_observe import observe
+from peerdisco.cli._doctor_print import render
 from peerdisco.cli.demo_watchers import tell_of_watchers
+from peerdisco.cli.doctor import report_of, style_of
 from peerdisco.cli.narrator import NotAsTold, check, join, quiet, show, tell
+from peerdisco.config import DiscoveryConfig
 from peerdisco.errors import LookupFailed, NotHeadlessError
 from peerdisco.sync import discover_peers
 from peerdisco.testing import LocalCluster
@@ -43,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command i
             _with_a_head(cluster)
             _without_dns(cluster)
             tell_of_watchers(cluster, _short(PODS), _short(MORE_PODS))
+            _ask_the_doctor(cluster)
     except NotAsTold as error:
         print(f"peerdisco: the demo did not go as the story says: {error}", file=sys.stderr)
         return 1
@@ -121,3 +128,17 @@ def _without_dns(cluster: LocalCluster) -> None:
         "That is an error, not an empty list: DNS did not say that nobody is there, it said nothing. Once DNS answers "
         f"again, so does discover_peers: {join(again.ips)}."
     )
+
+
+def _ask_the_doctor(cluster: LocalCluster) -> None:
+    tell(
+        "8. At 3 a.m. somebody asks why a Pod has no peers. `peerdisco doctor` says so: of what is left of the story, "
+        f"of a name with a typo in it, and of {HEADED}. Each finding has a code, which the documentation explains:"
+    )
+    expected = {SERVICE: (), "tset-cs-svc": ("no-ready-pods-or-typo",), HEADED: ("not-headless",)}
+    for service, codes in expected.items():
+        config = DiscoveryConfig(service, own_ips=_OWN, **cluster.options)
+        report = report_of(observe(config, look_around(config)), ("headless",))
+        check(f"what the doctor finds of {service}", report.problems("error", "warning"), codes)
+        found = render(report, "short", style_of(sys.stdout, os.environ)) or "(it prints nothing: nothing is wrong)"
+        show(f"$ peerdisco doctor {service} --only headless --output short", *found.splitlines())

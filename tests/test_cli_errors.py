@@ -11,6 +11,7 @@ from peerdisco.cli import _COMMANDS, main
 from peerdisco.cli._doctor_report import PAGE
 from peerdisco.testing import LocalCluster
 from tests.support.doctors import cluster, pod
+from tests.support.screenshots import ANSI, on_terminal
 
 __all__ = ["cluster", "pod"]  # fixtures
 
@@ -208,3 +209,44 @@ def test_the_doctor_says_what_set_an_option(cluster: LocalCluster, capsys: pytes
     assert "this Pod's addresses: 200.96.0.59, from the option `--own-ips`" in out
     assert f"nameservers from PEERDISCO_NAMESERVERS: {os.environ['PEERDISCO_NAMESERVERS']}" in out
     assert "cluster domain cluster.local, from PEERDISCO_CLUSTER_DOMAIN" in out
+
+
+def test_no_command_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without any argument, the usage says that there are commands."""
+    assert refusal(capsys).endswith("the following arguments are required: COMMAND\n")
+
+
+def test_a_stable_time_that_never_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    """A list can't be the same for longer than the whole wait, so that is refused before it begins."""
+    assert main(["wait", "svc", "--stable", "30", "--timeout", "1"]) == 2
+    assert capsys.readouterr().err == "peerdisco: --stable=30.0: is longer than the whole wait, --timeout 1\n"
+
+
+def test_a_list_of_this_pod_alone_is_an_answer(cluster: LocalCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where only this Pod is listed, no server is named: there is nothing that could be its mistake."""
+    cluster.headless("me", ["200.96.0.59"])
+
+    assert main(["lookup", "me"]) == 1
+    told = "0 peers of me.default.svc.cluster.local. (found); this Pod is listed as 200.96.0.59\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("width", [30, 80])
+def test_the_doctor_on_a_narrow_terminal(cluster: LocalCluster, width: int) -> None:
+    """Lines are wrapped between words; only a word that is longer than the line, such as an address, is not."""
+    with on_terminal("peerdisco doctor test-cs-svc-head", dict(os.environ), width) as terminal:
+        lines = ANSI.sub("", terminal.read_all()).splitlines()
+
+    assert "✗" in "".join(lines)
+    assert [line for line in lines if len(line) > width and len(line.split()) > 2] == []
+
+
+def test_the_doctor_on_a_terminal_without_unicode(cluster: LocalCluster) -> None:
+    """Where the terminal can't show the signs, there are others; NO_COLOR leaves colours out."""
+    line = "peerdisco doctor test-cs-svc-head"
+    with on_terminal(line, dict(os.environ), PYTHONIOENCODING="ascii", PYTHONUTF8="0", NO_COLOR="1") as terminal:
+        shown = terminal.read_all()
+
+    assert "\n  x test-cs-svc-head" in shown
+    assert shown.isascii()
+    assert "\x1b" not in shown

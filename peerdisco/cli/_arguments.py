@@ -6,6 +6,7 @@ import argparse
 import difflib
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
@@ -51,8 +52,7 @@ def wants_json(arguments: Sequence[str]) -> bool:
     """Return whether a command line asks for JSON, even one that can't be parsed."""
     words = list(arguments)
     asked = any(word.startswith("--j") and "--json".startswith(word) for word in words)
-    pairs = zip(words, [*words[1:], ""], strict=True)
-    return asked or "--output=json" in words or ("--output", "json") in pairs
+    return asked or "--output=json" in words or ("--output", "json") in pairwise(words)
 
 
 def _meant(words: Iterable[str], known: Iterable[str]) -> str:

@@ -71,7 +71,7 @@ def _text(report: Report, style: Style) -> Iterator[str]:
                 yield from _hint(check, style)
                 explained.add(check.code)
         yield ""
-    yield _summary(report, style)
+    yield from _summary(report, style)
 
 
 def _check(check: Check, style: Style) -> Iterator[str]:
@@ -92,10 +92,9 @@ def _wrapped(text: str, style: Style, indent: int) -> list[str]:
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def _summary(report: Report, style: Style) -> str:
+def _summary(report: Report, style: Style) -> Iterator[str]:
     errors, warnings = report.problems("error"), report.problems("warning")
     told = [f"failed: {', '.join(errors)}"] * bool(errors) + [f"warnings: {', '.join(warnings)}"] * bool(warnings)
     result: Result = "error" if not report.success else "warning" if warnings else "success"
-    return style.paint(
-        f"{'healthy' if report.success else 'not healthy'}{'; ' * bool(told)}{'; '.join(told)}", _COLOURS[result]
-    )
+    text = "; ".join(["healthy" if report.success else "not healthy", *told])
+    yield from (style.paint(line, _COLOURS[result]) for line in _wrapped(text, style, indent=0))

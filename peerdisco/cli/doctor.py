@@ -45,7 +45,7 @@ exit code: 0 healthy, 1 a check failed, 2 wrong usage
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    options.declare(parser)
+    options.declare(parser, covers="all questions of a check-up")
     parser.add_argument(
         "--output",
         choices=("text", "short", "json"),

@@ -7,6 +7,7 @@ import json
 import sys
 
 from peerdisco._service import one_shot
+from peerdisco.answers import Outcome
 from peerdisco.cli import options
 from peerdisco.peers import Peer, PeerSet
 from peerdisco.sync import run_lookup
@@ -57,7 +58,7 @@ def _peer_as_json(peer: Peer) -> dict[str, object]:
 
 
 def _summary(peers: PeerSet, server: str) -> str:
-    said = f", says {server}" if server and not peers else ""
+    said = f", says {server}" if server and peers.outcome is not Outcome.FOUND else ""
     count = "1 peer" if len(peers) == 1 else f"{len(peers)} peers"
     told = [f"{count} of {peers.service} ({peers.outcome.value}{said})"]
     told.append(f"this Pod is listed as {peers.own}" if peers.own else "this Pod is not listed")

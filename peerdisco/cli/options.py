@@ -15,15 +15,18 @@ _OPTIONS = {
     "family": ("FAMILY", "auto, ipv4, ipv6 or both"),
     "own_ips": ("IPS", "this Pod's addresses, separated by commas; they are left out"),
     "resolv_conf": ("PATH", "default: /etc/resolv.conf"),
-    "timeout": ("SECONDS", "for the whole lookup, retries included; default: 5"),
+    "timeout": ("SECONDS", "for {covers}, retries included; default: 5"),
     "allowed_networks": ("CIDRS", "separated by commas; addresses outside are dropped"),
 }
 
 
-def declare(parser: argparse.ArgumentParser, *, timeout: str = "--timeout") -> None:
-    """Declare the Service and the options of a lookup; `timeout` is what its timeout is called here.
+def declare(parser: argparse.ArgumentParser, *, timeout: str = "--timeout", covers: str = "the whole lookup") -> None:
+    """Declare the Service and the options of a lookup. Each flag is kept in the default `flags`, by the option's name.
 
-    Each flag is kept in the default `flags`, by the option's name.
+    Args:
+        parser: of the command.
+        timeout: what the timeout of a lookup is called here.
+        covers: what that timeout is for.
     """
     flags = {"service": "NAME", "nameservers": "--nameserver"}
     parser.add_argument(
@@ -34,7 +37,7 @@ def declare(parser: argparse.ArgumentParser, *, timeout: str = "--timeout") -> N
     )
     for name, (metavar, text) in _OPTIONS.items():
         flag = flags[name] = timeout if name == "timeout" else "--" + name.replace("_", "-")
-        parser.add_argument(flag, dest=name, metavar=metavar, help=text)
+        parser.add_argument(flag, dest=name, metavar=metavar, help=text.format(covers=covers))
     parser.add_argument(
         "--nameserver",
         dest="nameservers",

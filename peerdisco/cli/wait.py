@@ -18,7 +18,7 @@ from peerdisco._core.conditions import EMPTY
 from peerdisco.cli import options
 from peerdisco.cli._connect import unreachable
 from peerdisco.cli._interrupts import interruptible
-from peerdisco.errors import PeersNotReady
+from peerdisco.errors import ConfigError, PeersNotReady
 from peerdisco.peers import Peer, PeerSet
 from peerdisco.sync import PeerWatcher
 
@@ -55,6 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigError: An option is invalid.
         PeersNotReady: There are not enough within the timeout.
     """
+    if arguments.patience is not None and arguments.stable > arguments.patience:
+        raise ConfigError(
+            "--stable", arguments.stable, f"is longer than the whole wait, --timeout {arguments.patience:g}"
+        )
     watcher = PeerWatcher(options.config_of(arguments))
     with interruptible(watcher.close), watcher:
         peers = _wait(watcher, arguments)

@@ -27,7 +27,7 @@ COLUMNS = 100
 _RESOLV_CONF = Path(__file__).parent / "data/pod-resolv.conf"
 OWN = "200.96.0.59"
 PODS = [Pod("200.96.1.50", "web-0"), Pod(OWN, "web-1"), Pod("200.96.2.24", "web-2")]
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _FONT = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 
 
@@ -65,11 +65,11 @@ class Terminal:
 
 
 @contextmanager
-def on_terminal(line: str, env: Mapping[str, str], columns: int = COLUMNS) -> Iterator[Terminal]:
+def on_terminal(line: str, env: Mapping[str, str], columns: int = COLUMNS, **settings: str) -> Iterator[Terminal]:
     """Run `peerdisco` on a terminal of so many columns in the block; it is ended by SIGTERM."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (60, columns))
-    shown = {"TERM": "xterm-256color", "PYTHONUTF8": "1"}
+    shown = {"TERM": "xterm-256color", "PYTHONUTF8": "1", **settings}
     process = subprocess.Popen(  # noqa: S603 - our own lines
         ["/bin/sh", "-c", f"exec {shlex.quote(sys.executable)} -m {line}"],
         stdin=theirs,
@@ -137,7 +137,7 @@ def screen(scene: Scene) -> str:
 
 def masked(text: str) -> str:
     """Return the words of a text without its colours, and without what differs from run to run."""
-    plain = _ANSI.sub("", text).replace("\xa0", " ")
+    plain = ANSI.sub("", text).replace("\xa0", " ")
     for pattern in (r"127\.0\.0\.1:\d+", r"[\d.]+ ms", r"\d{4}-\d\d-\d\dT[\d:.]+Z"):
         plain = re.sub(pattern, "…", plain)
     return " ".join(plain.split())

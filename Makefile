@@ -125,6 +125,7 @@ mutation: $(VENV)/.dev ## Change every line of roster, discovery, names and read
 .PHONY: simulate-faults
 simulate-faults: $(VENV)/.dev ## Tell STORIES=500 of faults to a simulated fleet; one that breaks a law is made small and shown.
 	@$(BIN)/python -m tests.faults --stories $(or $(STORIES),500) --jobs 2 $(ARGS)
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev ## Draw the pictures of doctor and watch in docs/_static, from what they print on a terminal.
 	@$(BIN)/python -m tests.support.screenshots

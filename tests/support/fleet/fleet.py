@@ -148,7 +148,9 @@ def _tail(story: Story) -> float:
     questions = 3 + 17 * (story.is_named or config.hostnames)
     floor = (largest + 1) * questions / config.max_fleet_qps
     step = max(config.refresh, floor) * (1 + config.jitter) + config.timeout
-    backoff = max(config.max_backoff, floor) * (1 + config.jitter) + config.timeout
+    # A lookup that fails asks each server in up to ten rounds, with and without EDNS.
+    floor_of_failure = floor + (largest + 1) * 20 * len(story.servers) / config.max_fleet_qps
+    backoff = max(config.max_backoff, floor_of_failure) * (1 + config.jitter) + config.timeout
     return age + story.node_ttl + backoff + (config.removal_confirmations + 1) * step
 
 

@@ -44,7 +44,11 @@ python_display_short_literal_types = True
 
 nitpicky = True
 # Types of other projects have no page here, and type variables have none anywhere.
-nitpick_ignore_regex = [(r"py:.*", r"(?!peerdisco).*"), (r"py:class", r"peerdisco\..*\._[A-Z]\w*")]
+nitpick_ignore_regex = [
+    (r"py:.*", r"(?!peerdisco).*"),
+    (r"py:class", r"peerdisco\..*\._[A-Z]\w*"),
+    (r"py:class", r"peerdisco\._dns\..*"),
+]
 
 # Signatures that show each option. autodoc looks up defaults in the source, which says `**options`, so they are hidden
 # from it until it has done so.

@@ -216,7 +216,7 @@ class Ledger:
         self._floor = fleet * self._asked / config.max_fleet_qps
         if self._failed:
             longest = min(config.max_backoff, _SOON * 2.0 ** min(30, self._failures - 1))
-        elif self._lacked or before != after:
+        elif before != after or (self._lacked and not self.is_vague):
             longest = min(_SOON, config.refresh)
         else:
             longest = config.refresh

@@ -35,6 +35,8 @@ def check_lookup_options(options: Mapping[str, object]) -> None:
     Raises:
         ConfigError: It was.
     """
+    if WATCHER_OPTIONS.isdisjoint(options):
+        return
     for name in options:
         if name in WATCHER_OPTIONS:
             problem = "is an option of PeerWatcher and AsyncPeerWatcher; a single lookup has no schedule"

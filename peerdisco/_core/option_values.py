@@ -99,8 +99,8 @@ def as_values(options: Mapping[str, object]) -> Mapping[str, Any] | None:
     for key, value in options.items():
         if type(value) in _VALUES:
             values[key] = value
-        elif type(value) in _LISTS and all(type(item) in _ITEMS for item in cast("Iterable[object]", value)):
-            values[key] = tuple(cast("Iterable[object]", value))
+        elif type(value) in _LISTS and _ITEMS.issuperset(map(type, items := cast("Iterable[object]", value))):
+            values[key] = tuple(items)
         else:
             return None
     return values

@@ -174,7 +174,7 @@ def test_a_hundred_ports(pod: Pod) -> None:
 def test_more_ports_than_fit(pod: Pod) -> None:
     """Of a thousand Pods no port can be had by name: the error says to give a number, and a number works."""
     with pytest.raises(LookupFailed, match=r"port.*number") as raised:
-        pod.look("n1000", port="http", timeout=1.0)
+        pod.look("n1000", port="http", timeout=3.0)
 
     assert raised.value.reason == "servfail"
     assert len(pod.look("n1000", port=80)) == 1000

@@ -58,7 +58,7 @@ class ReplicaClock:
 
     async def await_(self, wake: asyncio.Event, seconds: float | None) -> None:
         """Never be called: no loop runs here."""
-        raise NotImplementedError
+        raise AssertionError("no loop runs here")
 
     def enlist(self, wake: WakeEvent | asyncio.Event) -> None:
         """Do nothing."""

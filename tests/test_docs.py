@@ -96,6 +96,22 @@ def test_make_targets_exist() -> None:
     assert named - targets == set()
 
 
+def test_every_make_target_is_in_the_contributing_guide() -> None:
+    """The table of the contributing guide has each target that `make help` lists, once."""
+    listed = re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `make ([a-z0-9-]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+
+    assert sorted(rows) == sorted(set(listed) - {"help"})
+
+
+def test_every_guide_is_in_the_navigation_once() -> None:
+    """Each guide stands in one toctree of the landing page, and each entry has its page."""
+    trees = re.findall(r"^```\{toctree\}\n(.*?)^```", (ROOT / "docs/index.md").read_text(), re.MULTILINE | re.DOTALL)
+    entries = [line for tree in trees for line in tree.splitlines() if line.startswith("how-to/")]
+
+    assert sorted(entries) == sorted(f"how-to/{page.stem}" for page in ROOT.glob("docs/how-to/*.md"))
+
+
 def test_owner_vectors_are_what_owner_says() -> None:
     """Each row of the table that ports in other languages read is what `owner` returns."""
     page = (ROOT / "docs/how-to/sharding.md").read_text()

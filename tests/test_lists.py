@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerdisco import Answer, Outcome
+from peerdisco import Answer, Outcome, Question
 from peerdisco._dns import query
 from peerdisco._dns import reply as wire
 from peerdisco._dns.lists import known_list, read_list, says_the_same
@@ -164,6 +164,20 @@ def test_replies_that_are_read_each_time(reply: bytes) -> None:
     known = known_list(ASKED, reply, wire.read(ASKED, reply, QUESTION))  # type: ignore[arg-type] # an Answer
 
     assert not says_the_same(known, ASKED, reply)
+
+
+def test_an_owner_that_is_written_in_another_way() -> None:
+    """Where an owner is no name and no pointer that is known, nothing is compared: its length would be guessed."""
+    question = Question("a.", "A")
+    asked = query.encode(question)
+    pod = record(b"\1a\xc0\x0e", 1, b"\4\1\2\3")
+    reply = replied(pod, asked=asked, additional=[query.OPT])
+    shifted = reply.replace(b"\4\4\1\2\3", b"\4\1\2\3\3")
+    said = wire.read(asked, reply, question)
+
+    assert isinstance(said, Answer)
+    assert wire.read(asked, shifted, question) != said
+    assert not says_the_same(known_list(asked, reply, said), asked, shifted)
 
 
 def test_the_plain_reader_never_raises_anything_else() -> None:

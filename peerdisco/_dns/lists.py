@@ -91,7 +91,8 @@ def known_list(asked: bytes, reply: bytes, answer: Answer) -> KnownList:
     owner = _owner_at(reply, start, asked[HEADER.size : start - 4])
     head = reply[start : start + len(owner) + HEAD.size]
     end = start + count * (len(head) + size)
-    if answer.complete and count == len(answer.addresses) and end <= len(reply):
+    is_known = _ttl_of(head, owner, size) is not None  # else it is no head, and where it would end is a guess
+    if is_known and answer.complete and count == len(answer.addresses) and end <= len(reply):
         layout = _layout(len(head), size, count)
         if _are_alike(reply, start, head, layout.unpack_from(reply, start)):
             return KnownList(answer, len(reply), reply[2:start] + head, head, layout, reply[end:])

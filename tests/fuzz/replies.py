@@ -13,6 +13,7 @@ from peerdisco import Answer, PeerDiscoError, PeerSet, Question, discover_peers
 from peerdisco._core.addresses import pack_ip
 from peerdisco._dns import query
 from peerdisco._dns.blocking import drive
+from peerdisco._dns.lists import known_list, says_the_same
 from peerdisco._dns.lookup import Exchange, Lookup, ResolverState
 from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
@@ -27,6 +28,12 @@ from tests.support.oracle import by_dnspython, by_us
 NAME = "test-cs-svc.default.svc.cluster.local."
 RAW, PLAIN = 0x80, 0x40
 """Bits of the first byte of an input: the reply is not made to fit the query; the query has no EDNS."""
+
+SWAP = 0x20
+"""A bit of the first byte of an input: what is copied within the reply goes both ways."""
+
+CHANGE = 5
+"""Bytes that say what is copied within a reply: from where and to where, two each, and how much."""
 
 # dnspython, which reads some twenty names of a reply without an answer, takes up to 30,000 calls for them.
 READING = Budget(calls=32_000, calls_per_byte=1.0, memory=40_000, memory_per_byte=40.0)
@@ -83,6 +90,35 @@ def addresses(data: bytes) -> None:
     """A reply to a question for A or AAAA: both readers agree."""
     if data:
         _read(data, ("A", "AAAA"))
+
+
+def same(data: bytes) -> None:
+    """A reply, and again with some bytes elsewhere: what is taken to say the same fits, and reads the same."""
+    if len(data) <= 1 + CHANGE:
+        return
+    kind, change, reply = data[0], data[1 : 1 + CHANGE], data[1 + CHANGE :]
+    question = question_of(reply, "AAAA" if kind & 1 else "A")
+    asked = query.encode(question, edns=not kind & PLAIN)
+    reply = reply if kind & RAW else fitted(asked, reply)
+    said = by_us(asked, reply, question) if query.fits(asked, reply) else None
+    if not isinstance(said, Answer) or not said.addresses or said.canonical:
+        return
+    known = within(READING, data, len(reply), lambda: known_list(asked, reply, said))
+    for received in (reply, changed(reply, change, swap=bool(kind & SWAP))):
+        if within(READING, data, len(reply), partial(says_the_same, known, asked, received)):
+            assert query.fits(asked, received)
+            assert by_us(asked, received, question) == said
+
+
+def changed(reply: bytes, change: bytes, *, swap: bool) -> bytes:
+    """Return a reply some bytes of which were copied to another place, and those from there to the first."""
+    size = change[4] % len(reply)
+    start, end = (int.from_bytes(place) % (len(reply) - size) for place in (change[:2], change[2:4]))
+    other = bytearray(reply)
+    other[end : end + size] = reply[start : start + size]
+    if swap:
+        other[start : start + size] = reply[end : end + size]
+    return bytes(other)
 
 
 def services(data: bytes) -> None:
@@ -202,6 +238,7 @@ def _check(found: PeerSet, sent: bytes, options: LookupOptions) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "addresses": addresses,
+    "same": same,
     "services": services,
     "tcp": tcp,
     "peers": peers,

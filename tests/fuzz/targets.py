@@ -28,6 +28,8 @@ def _from_recorded(target: str) -> dict[str, bytes]:
             for case, row in RECORDED.items()
             if row.question.rtype in kinds
         }
+    if target == "same":
+        return {case: data[:1] + bytes(replies.CHANGE) + data[1:] for case, data in _from_recorded("addresses").items()}
     if target == "peers":
         return {
             case: bytes([number % len(replies.OPTIONS)]) + (len(row.reply).to_bytes(2) + row.reply) * 3

@@ -2,6 +2,7 @@
 
 import logging
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -115,6 +116,22 @@ def test_a_clock_that_begins_again(clock: FakeClock, listener: Listener) -> None
         conditions.update({}, now, 1)
 
     assert [each.holds for each in listener.told] == [True, False, True, False]
+
+
+class Interleaved(dict[str, str]):
+    """Conditions as an update meets them where other threads begin and end one meanwhile."""
+
+    def items(self) -> Any:
+        """Return what the threads say, in the order in which they say it."""
+        return [("timeout", "no answer"), ("timeout", ""), ("timeout", "no answer")]
+
+
+def test_threads_that_begin_the_same_condition(clock: FakeClock, listener: Listener) -> None:
+    """What begins more than once before its first record is logged, and fails no lookup."""
+    ConditionLog(NAME).update(Interleaved(timeout="no answer"), clock(), 1)
+
+    assert [each.begun for each in listener.told] == [2]
+    assert listener.told[0].text == f"{NAME}: no answer [timeout, 2 times in the last minute]"
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.5, 1, 5, 30, 59, 61]), st.booleans()), max_size=60))

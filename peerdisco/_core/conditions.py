@@ -126,7 +126,9 @@ class _Condition:
 
         The words are empty where the number is no more than anyone expects.
         """
-        count, minutes = self._begun, max(1, round((now - self._period_began) / QUIET)) if self._begun > 1 else 1
+        since = now - self._period_began
+        # There is no record before where threads began it twice before its first.
+        count, minutes = self._begun, max(1, round(since / QUIET)) if since < math.inf else 1
         self._begun, self._told_as = 0, bool(self.message)
         if count or self._flaps:
             self._period_began = now

@@ -17,7 +17,7 @@ _LONGEST_IN_MAIN_THREAD = 1.0
 
 
 class WakeEvent:
-    """A wake-up call for a thread that waits; set it from any thread, a signal handler or a finalizer.
+    """A wake-up call for one thread, which waits; set it from any thread, a signal handler or a finalizer.
 
     A `threading.Event` has a lock: Ctrl-C or the garbage collector may come just after a thread took it, and then it is
     held for ever. `SimpleQueue.get` has none, but its timeout can be lost where a signal comes as it ends (CPython
@@ -30,7 +30,7 @@ class WakeEvent:
         self._call.acquire()
 
     def set(self) -> None:
-        """End every wait until `clear`."""
+        """End the wait of its thread, and every later one until `clear`."""
         self._is_set = True
         with suppress(RuntimeError):  # it is given back already
             self._call.release()

@@ -103,8 +103,8 @@ class ServiceLookup:
         if getattr(chosen, method, None) is None:
             raise ConfigError("resolver", chosen, f"has no method `{method}`")
         self.resolver = chosen
-        # Our own resolver, and no subclass with a method of its own: it retries, and can be trusted.
-        self.retries = getattr(type(chosen), method) is getattr(DnsResolver, method)
+        # Our own resolver, and no subclass or object with a method of its own: it retries, and can be trusted.
+        self.retries = getattr(getattr(chosen, method), "__func__", None) is getattr(DnsResolver, method)
         self.send = self.resolver.send if self.retries else None
         kind = SrvDiscovery if isinstance(config.port, str) or config.hostnames else Discovery
         self.discovery = kind(config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))

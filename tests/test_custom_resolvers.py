@@ -1,11 +1,12 @@
 """Resolvers of a user's own: what they return is checked, and what they bring is used."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from peerdisco import Answer, LookupFailed, Outcome, PeerSet, Question
+from peerdisco import Answer, DnsResolver, LookupFailed, Outcome, PeerSet, Question
 from peerdisco._core.addresses import pack_ip
 from peerdisco._service import ServiceLookup
 from peerdisco.answers import SrvTarget
@@ -60,6 +61,22 @@ def test_what_a_resolver_returns_is_checked(discover: Discover, result: Any, tol
 
     assert raised.value.reason == "malformed"
     assert told in str(raised.value)
+
+
+@sync_and_async
+def test_methods_of_an_object_alone(discover: Discover) -> None:
+    """What an object has in place of its class's method is called as the protocol says, with a question and a time."""
+
+    def lookup(question: Question, timeout: float) -> Answer:
+        return Answer.of(question, ["10.0.0.1", "10.0.0.2"])
+
+    async def alookup(question: Question, timeout: float) -> Answer:  # noqa: ASYNC109 - the protocol says so
+        return lookup(question, timeout)
+
+    dns = DnsResolver("127.0.0.1:9")
+    vars(dns).update(lookup=lookup, alookup=alookup)
+    for resolver in (dns, SimpleNamespace(lookup=lookup, alookup=alookup)):
+        assert list(discover("web.default", resolver=resolver, own_ips=()).ips) == ["10.0.0.1", "10.0.0.2"]
 
 
 @sync_and_async

@@ -178,11 +178,11 @@ class LookupRun:
 
     def __init__(self, lookup: ServiceLookup, limits: Callable[[], Limits]) -> None:
         self.opening = lookup.discovery.opening
-        # First, so that the rest is done while the reply is on its way.
+        self._begun_at = lookup.clock()
+        # As soon as the time is known, so that the rest is done while the reply is on its way.
         self._sent = lookup.send(self.opening.question, lookup.config.timeout) if lookup.send else None
         self._lookup = lookup
         self._limits = limits
-        self._begun_at = lookup.clock()
         self.asking = self.opening.question
         self.questions = 0
 

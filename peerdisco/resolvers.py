@@ -209,7 +209,12 @@ class DnsResolver:
 
     def _begin(self, question: Question, timeout: float, sent: Sent | None, *, retry: bool) -> Lookup:
         begun = sent and sent.exchange
-        run = Lookup(question, self._servers(question), timeout, self._state, retry=retry, opening=begun)
+        try:
+            run = Lookup(question, self._servers(question), timeout, self._state, retry=retry, opening=begun)
+        except BaseException:  # resolv.conf may be gone since the query was sent
+            if sent is not None:
+                sent.sock.close()
+            raise
         self._latest = run
         return run
 

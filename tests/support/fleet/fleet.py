@@ -94,7 +94,7 @@ class _Run:
             turns += 1
             if turns > _MOST_TURNS:
                 raise Violation("spins", f"more than {_MOST_TURNS} turns")
-            if replica.clock.real < min(self._until, replica.ends_at):
+            if replica.clock.real < min(self._until, replica.ends_at) and not self._has_followed(replica):
                 heapq.heappush(order, (replica.clock.real, number))
         for replica in replicas:
             self._check_end(replica)
@@ -127,13 +127,19 @@ class _Run:
             hurries = [event for event in mine if event.kind == "hurry"]
             yield Replica(pod, ends, story, network, clock, self._rng, hurries)
 
+    def _has_followed(self, replica: Replica) -> bool:
+        """Return whether a replica lists what the cluster will have to the end, and nothing can change that."""
+        if replica.clock.real < self._story.quiet_at + _age(self._story) or replica.watch.roster.failures:
+            return False
+        return ips_of(replica.listed) == self._cluster.versions[-1].addresses - {replica.own}
+
     def _check_end(self, replica: Replica) -> None:
         """Hold the last list against the cluster: whatever has happened, the replica has followed by now."""
         self._figures.seconds += replica.clock.real
         if replica.clock.real < self._until:
-            return
+            return  # it has followed, or its Pod is gone
         everyone = self._cluster.versions[-1].addresses
-        listed = frozenset(ips_of(replica.listed))
+        listed = ips_of(replica.listed)
         expected = everyone - {replica.own}
         if len(everyone) <= BORDERS[self._story.ipv6][-1] and not replica.ledger.is_vague:
             replica.ledger.check(expected <= listed, "follows", f"{len(expected - listed)} Pods are not listed")
@@ -143,7 +149,6 @@ class _Run:
 def _tail(story: Story) -> float:
     """Return the seconds that the documented policies may take to follow the cluster once all is quiet."""
     config = DiscoveryConfig("web", **(story.options or {}))
-    age = max(server.lag + max(server.ttl, server.denial_ttl) + server.stale_for for server in story.servers)
     largest = story.pods + sum(event.number for event in story.events if event.kind == "scale" and event.number > 0)
     questions = 3 + 17 * (story.is_named or config.hostnames)
     floor = (largest + 1) * questions / config.max_fleet_qps
@@ -151,7 +156,14 @@ def _tail(story: Story) -> float:
     # A lookup that fails asks each server in up to ten rounds, with and without EDNS.
     floor_of_failure = floor + (largest + 1) * 20 * len(story.servers) / config.max_fleet_qps
     backoff = max(config.max_backoff, floor_of_failure) * (1 + config.jitter) + config.timeout
-    return age + story.node_ttl + backoff + (config.removal_confirmations + 1) * step
+    return _age(story) + backoff + (config.removal_confirmations + 1) * step
+
+
+def _age(story: Story) -> float:
+    """Return the seconds for which DNS may tell what was, once all is quiet."""
+    servers = story.servers
+    oldest = max(server.lag + max(server.ttl, server.denial_ttl) + server.stale_for for server in servers)
+    return oldest + story.node_ttl
 
 
 def _crossings(sizes: list[int], borders: tuple[int, ...]) -> Iterator[int]:

@@ -9,7 +9,7 @@ from tests.support.fleet.fleet import BORDERS
 from tests.support.fleet.story import FAULTS, LIES, Event, Server, Story
 
 # How often a story's fleet is small, or at a border: 29, 73, 252, about 1100, 4093 Pods (IPv6: 16, 41, 144, 2338).
-_SIZES = (0.9, 0.05, 0.03, 0.014, 0.0025, 0.0035)
+_SIZES = (0.931, 0.03, 0.02, 0.007, 0.008, 0.004)
 
 
 def write(seed: int) -> Story:
@@ -18,11 +18,11 @@ def write(seed: int) -> Story:
     ipv6 = rng.random() < 0.2
     (which,) = rng.choices(range(6), _SIZES)
     border = BORDERS[ipv6][which - 1] if which else 0
-    pods = max(1, border + rng.randint(-3, 3)) if which else rng.randint(1, 8)
+    pods = border + rng.randint(-2, 3) if which else rng.randint(1, 8)
     if which == 5 and rng.random() < 0.3:
         pods += rng.choice([500, 1500])
     is_large = which > 3
-    options = _options(rng, is_huge=which == 5)
+    options = _options(rng, is_border=which > 0, is_huge=which == 5)
     servers = tuple(_server(rng, small=which == 1) for _ in range(1 if is_large else rng.choice([1, 1, 2, 3])))
     story = Story(
         seed=seed,
@@ -38,7 +38,10 @@ def write(seed: int) -> Story:
         servers=servers,
         node_ttl=0.0 if is_large else rng.choice([0.0, 0.0, 0.0, 5.0, 30.0]),
     )
-    events = (_event(rng, story, which) for _ in range(rng.randint(1, 3 if is_large else 7)))
+    events = [_event(rng, story, which) for _ in range(rng.randint(1, 3 if is_large else 7))]
+    if which:  # over the border and back
+        there = 4 if pods <= border else -4
+        events += [Event(3.0, "scale", there), Event(9.0, "scale", -there)]
     return story.with_events(tuple(sorted(events, key=lambda event: event.at)))
 
 
@@ -54,7 +57,7 @@ _CHOICES: dict[str, tuple[float, tuple[float, ...]]] = {
 }
 
 
-def _options(rng: random.Random, *, is_huge: bool) -> dict[str, Any]:
+def _options(rng: random.Random, *, is_border: bool, is_huge: bool) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name, (chance, choices) in _CHOICES.items():
         if rng.random() < chance:
@@ -66,6 +69,8 @@ def _options(rng: random.Random, *, is_huge: bool) -> dict[str, Any]:
         options["hostnames"] = True
     elif port < 0.5:
         options["port"] = 8080
+    if is_border:
+        options["refresh"] = rng.choice([1.0, 2.0])
     if is_huge:
         options["max_fleet_qps"] = 2000.0
     return options

@@ -83,6 +83,36 @@ BUGS = {
         "        return lacked.keys() - self._lacked.keys()\n",
         "        return set(absent) if len(absent) == len(self.peers) else lacked.keys() - self._lacked.keys()\n",
     ),
+    "a cut SRV answer is obeyed": Bug(
+        "_core/srv_discovery.py",
+        "            and answer.complete\n            and all(target",
+        "            and all(target",
+    ),
+    "the backoff has no end": Bug(
+        "_core/roster.py",
+        "self._pace = min(self._config.max_backoff, _FIRST_WAIT if self.failures == 1 else self._pace * 2)",
+        "self._pace = _FIRST_WAIT if self.failures == 1 else self._pace * 2",
+    ),
+    "a failure undoes confirmations": Bug(
+        "_core/roster.py",
+        "        self.failures += 1\n",
+        "        self.failures += 1\n        self._forget_absences()\n",
+    ),
+    "after one subscriber raised, the others hear nothing": Bug(
+        "_poll_thread.py",
+        "                self.watch.on_subscriber_error(error)\n",
+        "                self.watch.on_subscriber_error(error)\n                break\n",
+    ),
+    "that there is no such name is taken for a failure": Bug(
+        "_dns/reply.py",
+        "        return Answer(Outcome.NXDOMAIN, ttl=ttl, canonical=canonical)",
+        '        raise NoAnswer("malformed", "denied the name")',
+    ),
+    "who is missing is not asked about early": Bug(
+        "_core/roster.py",
+        "if self._lacked or self.peers._packed.endpoints is not known:",
+        "if self.peers._packed.endpoints is not known:",
+    ),
 }
 
 

@@ -159,7 +159,8 @@ class Ledger:
             everyone &= services.addresses
             self._check_names(everyone, endpoints, services)
         everyone -= {self._own}
-        self.is_vague = bool(named and services and services.cut)
+        # Where all targets have one port, so has an address whose target was cut off; else it waits for its port.
+        self.is_vague = bool(named and services and services.cut and self._story.mixed_ports)
         self._lacked = {ip: self._lacked.get(ip, 0) + 1 for ip in before - everyone}
         gone = {ip for ip, times in self._lacked.items() if times >= self._config.removal_confirmations}
         self._lacked = {ip: times for ip, times in self._lacked.items() if ip not in gone}

@@ -165,8 +165,8 @@ class Replica:
         self.watch = self.runner.watch
         self.watch.running = True
         self._heard: set[Peer] = set()
-        self.watch.subscribe(self._hear)
         self.watch.subscribe(self._raise)
+        self.watch.subscribe(self._hear)
         self._slow = ChangeCursor()
         self._slow_heard: set[Peer] = set()
 

@@ -68,6 +68,8 @@ def test_too_few_peers_are_1(cluster: LocalCluster, capsys: pytest.CaptureFixtur
 
 def test_no_time_at_all_is_enough_to_say_so(cluster: LocalCluster, capsys: pytest.CaptureFixture[str]) -> None:
     """`--timeout 0` gives up before the first answer."""
+    cluster.fail("drop")
+
     assert wait(cluster, "--timeout", "0") == 1
     assert "after 0 s: the first lookup has not ended" in capsys.readouterr().err
 

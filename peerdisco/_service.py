@@ -189,7 +189,7 @@ class LookupRun:
     @property
     def cost(self) -> Cost:
         """What it has taken so far."""
-        return Cost(self.questions, self._lookup.clock() - self._begun_at)
+        return Cost(self.questions, self._begun_at)
 
     def ordinary(self, answer: Answer) -> Listing | None:
         """Return what the answer to the opening question comes to, where nothing more is to be asked; else None."""

@@ -118,10 +118,12 @@ class AsyncPeerWatcher:
         """
         self._watch.check_open()
         self._runner.check_loop()
+        due_at = self._watch.next_at
         try:
             error = await self._runner.refresh()
         finally:
-            self._runner.wake.set()  # the next lookup may be due sooner now
+            if self._watch.next_at < due_at:  # else the task wakes early enough by itself
+                self._runner.wake.set()
         if error is not None:
             self._watch.check_open()
             try:

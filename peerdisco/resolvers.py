@@ -17,7 +17,7 @@ from peerdisco._dns import blocking
 from peerdisco._dns.lookup import Lookup, ResolverState, opening
 from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import MOST_IDLE, Sent, SocketPool, send
+from peerdisco._dns.sockets import MOST_IDLE, Sent, SocketPool
 from peerdisco.answers import Answer, Question
 from peerdisco.clock import SYSTEM_CLOCK, Clock
 from peerdisco.config import DEFAULT_RESOLV_CONF, parse_nameservers
@@ -153,7 +153,7 @@ class DnsResolver:
         """
         try:
             exchange = opening(question, self._servers(question), timeout, self._state)
-            return send(exchange) if exchange.transport == "udp" else None
+            return self._pool.send(exchange)
         except (LookupFailed, OSError):
             return None  # the lookup finds the same, and says so
 

@@ -136,10 +136,12 @@ class PeerWatcher:
             RuntimeError: The watcher is closed.
         """
         self._watch.check_open()
+        due_at = self._watch.next_at
         try:
             error = self._runner.refresh()
         finally:
-            self._runner.wake.set()  # the next lookup may be due sooner now
+            if self._watch.next_at < due_at:  # else the thread wakes early enough by itself
+                self._runner.wake.set()
         if error is not None:
             self._watch.check_open()
             try:

@@ -94,7 +94,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_dns.reply": {"_dns.found", "_dns.lists", "_dns.query", "_dns.records", "answers", "errors"},
     "_dns.memory": {"_dns.nameserver", "answers"},
     "_dns.lookup": {"_dns.lists", "_dns.memory", "_dns.nameserver", "_dns.query", "_dns.reply", "answers", "errors"},
-    "_dns.sockets": {"_dns.lookup", "_dns.nameserver"},
+    "_dns.sockets": {"_dns.query", "_dns.lookup", "_dns.nameserver"},
     "_dns.blocking": {"_dns.nameserver", "_dns.lookup", "_dns.query", "_dns.sockets", "answers", "errors"},
     "_dns.asynchronous": {"_dns.nameserver", "_dns.lookup", "_dns.query", "_dns.sockets", "answers", "errors"},
 }

@@ -50,8 +50,6 @@ class ConditionLog:
             now: monotonic seconds.
             peers: how many are listed.
         """
-        if not conditions and not self._known:
-            return
         for code, message in conditions.items():
             self._known.setdefault(code, _Condition()).on_update(message, now)
         known = tuple(self._known.items())

@@ -10,10 +10,8 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
 
-from peerdisco._core.conditions import empty_code
-from peerdisco._core.listing import Endpoints, Listing
+from peerdisco._core.listing import Endpoints
 from peerdisco.errors import PeerDiscoError
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -48,17 +46,16 @@ class Counters:
         self.last = ("", 0.0)
         self._durations = [0] * (len(BOUNDS) + 1)
 
-    def on_listing(self, listing: Listing, conditions: Iterable[str], seconds: float, *, changed: bool) -> None:
+    def on_listing(self, code: str, seconds: float, dropped: int) -> None:
         """Count a lookup that brought an answer.
 
         Args:
-            listing: the answer.
-            conditions: the codes of what it amounts to.
+            code: what it came to.
             seconds: how long it took.
-            changed: whether it changed the list.
+            dropped: how many addresses in the answer may not be a peer's.
         """
-        self.dropped = len(listing.outside)
-        self._on_lookup(empty_code(conditions) or ("changed" if changed else "unchanged"), seconds)
+        self.dropped = dropped
+        self._on_lookup(code, seconds)
 
     def on_failure(self, error: BaseException, seconds: float) -> None:
         """Count a lookup that failed after so many seconds."""

@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeAlias
 
 from peerdisco._core import names
 from peerdisco._core.addresses import IPV4_BYTES, mapped, reverse_name, text_of, undashed
-from peerdisco._core.listing import PENDING, UNLIMITED, Limits, Listing
+from peerdisco._core.listing import NOBODY, PENDING, UNLIMITED, Limits, Listing
 from peerdisco.answers import Answer, Outcome, Question, RecordType
 from peerdisco.config import DiscoveryConfig
 from peerdisco.environment import Environment, cluster_domain_of, namespace_of, own_ips_of
@@ -136,7 +136,8 @@ class Discovery:
         answer, samples, size = found
         listed = answer.addresses
         if answer.complete:
-            listing = Listing(answer.outcome, listed.difference(own, outside), own, answer.ttl, outside=outside)
+            endpoints = listed.difference(own, outside) or NOBODY
+            listing = Listing(answer.outcome, endpoints, own, answer.ttl, outside=outside)
             if self._is_foreign(answer):
                 listing = listing._replace(foreign_alias=answer.canonical)
             elif own:

@@ -45,11 +45,11 @@ class Cost(NamedTuple):
 
     Attributes:
         questions: how many questions.
-        seconds: how long.
+        began_at: when it began, in seconds; None where that is not known.
     """
 
     questions: int = 1
-    seconds: float = 0.0
+    began_at: float | None = None
 
 
 class Listing(NamedTuple):
@@ -84,7 +84,10 @@ class Listing(NamedTuple):
     foreign_alias: str = ""
 
 
-PENDING = Listing(Outcome.PENDING, frozenset())
+NOBODY: Endpoints = frozenset()
+"""No endpoint: one object, so that a list that stays empty is known by identity."""
+
+PENDING = Listing(Outcome.PENDING, NOBODY)
 """Nothing has been looked up yet."""
 
 

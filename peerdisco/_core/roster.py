@@ -53,6 +53,7 @@ class Roster:
         self, config: DiscoveryConfig, service: str, *, clock: Callable[[], float], random: Callable[[], float]
     ) -> None:
         self._config = config
+        self._service = service
         self._clock = clock
         self._random = random
         self._said = PENDING
@@ -94,11 +95,12 @@ class Roster:
         if self._looked_up is None:
             self.changed_at = now
         self._looked_up = now
-        self._questions = max(1, questions)
+        self._questions = questions or 1
         self.failures = 0
         known = self.peers._packed.endpoints
         if listing.endpoints is known or listing.endpoints == known:
-            self._forget_absences()
+            if self._lacked or self._chance:
+                self._forget_absences()
             self._publish(listing if listing.endpoints is known else listing._replace(endpoints=known))
         else:
             self._list(self._merged(known, listing), listing, now)
@@ -134,15 +136,14 @@ class Roster:
         wait = pace * (1 + self._config.jitter * (2 * self._random() - 1))
         if wait < floor:
             wait = floor * (1 + self._config.jitter * self._random())
-        expiry = self._stale_in(now) if self.failures else 0
-        if 0 < expiry < wait:
+        if self.failures and 0 < (expiry := self._stale_in(now)) < wait:
             wait = expiry
         return min(max(wait, floor, _SHORTEST_WAIT), _LONGEST_WAIT)
 
     @property
     def _fleet(self) -> int:
         """Return how many replicas ask: those listed, or, of a list that has become empty, those last listed."""
-        return (len(self.peers) or self._last_size) + 1
+        return (len(self.peers._packed.endpoints) or self._last_size) + 1
 
     def _merged(self, known: Endpoints, listing: Listing) -> Endpoints:
         """Return the list after an answer: who is new is in, and who is missing is out once that is sure."""
@@ -185,8 +186,6 @@ class Roster:
         return gone
 
     def _forget_absences(self) -> None:
-        if not self._lacked and not self._chance:
-            return
         self._lacked = {}
         self._chance = 0.0
         self._chance_when_seen = {}
@@ -207,9 +206,7 @@ class Roster:
         listed = self.peers._packed
         if said.endpoints is not listed.endpoints or said.targets != listed.targets:
             listed = PackedPeers(said.endpoints, self._config.port_number, said.targets)
-        self.peers = PeerSet(
-            self.peers.service, listed, said, stale=stale, looked_up=self._looked_up, clock=self._clock
-        )
+        self.peers = PeerSet(self._service, listed, said, stale=stale, looked_up=self._looked_up, clock=self._clock)
 
     def _quicken(self) -> None:
         self._pace = min(_FIRST_WAIT, self._config.refresh)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from functools import partial
 from logging import DEBUG
 
-from peerdisco._core.conditions import EMPTY, QUIET, ConditionLog, conditions_of, log
+from peerdisco._core.conditions import EMPTY, QUIET, ConditionLog, conditions_of, empty_code, log
 from peerdisco._core.counters import Counters, code_of
 from peerdisco._core.failures import detached, is_interrupt
 from peerdisco._core.listing import PENDING, Cost, Limits, Listing
@@ -53,6 +53,7 @@ class WatcherState:
     Attributes:
         lookup: the Service, and the resolver that is asked about it.
         roster: the list.
+        next_at: when the next lookup is due, in seconds on the lookup's clock.
         running: whether the watcher has been started.
         stopping: whether it is closed.
         last_error: why the last lookup failed, or what else was raised since; None where nothing was.
@@ -70,7 +71,7 @@ class WatcherState:
         self._listing_states: dict[str, str] = {}
         self._lookups = 0
         self._ended_at = lookup.clock()
-        self._next_at = self._ended_at
+        self.next_at = self._ended_at
         self._subscribers: list[tuple[Callback, ChangeCursor]] = []
         # The kinds of exceptions that were logged: from lookups, with the time, and from elsewhere.
         self._kinds_of_failures: dict[type[BaseException], float] = {}
@@ -83,9 +84,11 @@ class WatcherState:
 
     def on_listing(self, listing: Listing, cost: Cost = _NO_COST) -> None:
         """Take in what a lookup brought."""
-        before, now = self.roster.peers, self.lookup.clock()
-        self.roster.on_listing(listing, now, cost.questions)
-        self._plan(now, self.roster.wait(now))
+        roster = self.roster
+        before, now = roster.peers, self.lookup.clock()
+        questions, began_at = cost
+        roster.on_listing(listing, now, questions)
+        self._plan(now, roster.wait(now))
         self._lookups += 1
         self.last_error = None
         if self._kinds_of_failures:
@@ -93,12 +96,13 @@ class WatcherState:
             self._kinds_of_failures = kept
         if self._listing_states or listing is not self._latest:
             self._latest, self._listing_states = listing, conditions_of(listing)
-        changed = before._packed is not self.roster.peers._packed
-        self._counters.on_listing(listing, self._listing_states, cost.seconds, changed=changed)
-        if self._listing_states and len(self.roster.peers):
+        states, changed = self._listing_states, before._packed is not roster.peers._packed
+        code = (states and empty_code(states)) or ("changed" if changed else "unchanged")
+        self._counters.on_listing(code, 0.0 if began_at is None else now - began_at, len(listing.outside))
+        if states and len(roster.peers):
             for code in EMPTY:
-                self._listing_states.pop(code, None)  # not so until it is confirmed
-        self._tell(before, self._listing_states, now)
+                states.pop(code, None)  # not so until it is confirmed
+        self._tell(before, states, now)
 
     def on_failure(self, error: BaseException, cost: Cost = _NO_COST) -> None:
         """Take in that a lookup brought nothing."""
@@ -109,7 +113,7 @@ class WatcherState:
         self._plan(now, self.pause)  # stands where the roster fails as well
         self.roster.on_failure(now, cost.questions)
         self._plan(now, self.roster.wait(now))
-        self._counters.on_failure(error, cost.seconds)
+        self._counters.on_failure(error, 0.0 if cost.began_at is None else now - cost.began_at)
         if not isinstance(error, PeerDiscoError) and type(error) not in self._kinds_of_failures:
             self._kinds_of_failures[type(error)] = now
             self._log(
@@ -165,7 +169,7 @@ class WatcherState:
 
     def due_in(self) -> float:
         """Return the seconds until the next lookup; 0 where it is due."""
-        return max(0.0, self._next_at - self.lookup.clock())
+        return max(0.0, self.next_at - self.lookup.clock())
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Add a callback for each change, and return a call that ends it.
@@ -254,7 +258,7 @@ class WatcherState:
     def hurry(self) -> None:
         """Plan the next lookup sooner, since a caller waits for peers that are not listed."""
         self.roster.hurry()
-        self._next_at = min(self._next_at, self._ended_at + self.roster.wait(self._ended_at))
+        self.next_at = min(self.next_at, self._ended_at + self.roster.wait(self._ended_at))
 
     def why_empty(self) -> tuple[str, str]:
         """Return the code and the text of why the last answer lists no peer."""
@@ -262,7 +266,7 @@ class WatcherState:
 
     def _plan(self, now: float, wait: float) -> None:
         self._ended_at = now
-        self._next_at = now + wait
+        self.next_at = now + wait
 
     def _note(self, error: BaseException) -> None:
         """Let the status show an exception where it shows none that matters more."""
@@ -276,13 +280,15 @@ class WatcherState:
             code, seconds = self._counters.last
             facts = self._facts(code, lookup=self._lookups, seconds=seconds)
             self._log(log.debug, "%s: lookup %d: %s", before.service, self._lookups, said, extra=facts)
-        self._log(self._states.update, states, now, len(self.roster.peers))
+        if states or not self._states.is_at_rest:
+            self._log(self._states.update, states, now, len(self.roster.peers))
         self._tell_change(before)
 
     def _tell_change(self, before: PeerSet) -> None:
-        change = Change.between(before._packed, self.roster.peers)
+        peers = self.roster.peers
+        change = None if before._packed is peers._packed else Change.between(before._packed, peers)
         if change is not None:
-            self._counters.on_change(before._packed.endpoints, self.roster.peers._packed.endpoints)
+            self._counters.on_change(before._packed.endpoints, peers._packed.endpoints)
             facts = self._facts("changed", added=change.added_ips, removed=change.removed_ips)
             self._log(log.info, "%s: %s", before.service, change, extra=facts)
 

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 from peerdisco._dns import query
 from peerdisco._dns.lookup import Exchange, Lookup
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import Connection, Sent, SocketPool, send
+from peerdisco._dns.sockets import Connection, Sent, SocketPool
 from peerdisco.answers import Answer
 from peerdisco.errors import LookupFailed
 
@@ -50,10 +50,7 @@ async def lookup(run: Lookup, pool: SocketPool, sent: Sent | None = None) -> Ans
         return await drive(run.round(), partial(exchange, pool), OSError)
 
     try:
-        if sent is not None:
-            await _reply_to(sent, pool, run.hears)
-        else:
-            await exchange(pool, run.open(), run.hears)
+        await exchange(pool, run.open(), run.hears, sent)
     except OSError as error:
         run.reject(error)
     else:
@@ -73,30 +70,36 @@ async def lookup(run: Lookup, pool: SocketPool, sent: Sent | None = None) -> Ans
         raise error.with_traceback(None) from None
 
 
-async def exchange(pool: SocketPool, wanted: Exchange, hears: Callable[[bytes], bool] | None = None) -> bytes:
+async def exchange(
+    pool: SocketPool, wanted: Exchange, hears: Callable[[bytes], bool] | None = None, sent: Sent | None = None
+) -> bytes:
     """Send a message and wait for its reply, as `blocking.exchange` does.
 
     Raises:
         OSError: None came.
     """
-    server, transport, message, timeout = wanted
+    server, _, message, timeout = wanted
     if hears is None:
         hears = partial(query.fits, message)
-    if transport == "udp":
-        return await _reply_to(send(wanted), pool, hears)
     deadline = asyncio.get_running_loop().time() + timeout
-    if kept := pool.take(server):
+    if sent is None:
+        sent = pool.send(wanted)
+    if sent is not None:
+        sock = sent.sock
+        if not isinstance(sock, Connection):
+            return await _reply_over_udp(sock, message, deadline, pool, hears)
         try:
-            return await _over_tcp(kept, server, message, deadline, pool, hears)
+            return await _reply_over_tcp(sock, server, deadline, pool, hears)
         except ConnectionError:
-            pass  # the server closed it just now (RFC 7766 section 6.2.4)
+            pass  # the server has closed it (RFC 7766 section 6.2.4)
     sock = pool.open(server)
     try:
         await _connect(sock, server, deadline)
+        sock.send_query(message)
     except BaseException:
         sock.close()
         raise
-    return await _over_tcp(sock, server, message, deadline, pool, hears)
+    return await _reply_over_tcp(sock, server, deadline, pool, hears)
 
 
 async def _connect(sock: socket.socket, server: Nameserver, deadline: float) -> None:
@@ -107,9 +110,10 @@ async def _connect(sock: socket.socket, server: Nameserver, deadline: float) -> 
             await asyncio.get_running_loop().sock_connect(sock, server)
 
 
-async def _reply_to(sent: Sent, pool: SocketPool, hears: Callable[[bytes], bool]) -> bytes:
-    """Wait for the reply to a query over UDP, and close its socket."""
-    (_, _, message, timeout), sock = sent
+async def _reply_over_udp(
+    sock: socket.SocketType, message: bytes, deadline: float, pool: SocketPool, hears: Callable[[bytes], bool]
+) -> bytes:
+    """Wait for the reply to a query, and close its socket."""
 
     def take(reply: bytes) -> bytes | None:
         if hears(reply):
@@ -119,27 +123,16 @@ async def _reply_to(sent: Sent, pool: SocketPool, hears: Callable[[bytes], bool]
 
     try:
         sock.settimeout(0)
-        deadline = asyncio.get_running_loop().time() + timeout
         return await _receive(sock, query.udp_room(message) + 1, deadline, pool, take)
     finally:
         sock.close()
 
 
-async def _over_tcp(
-    sock: Connection,
-    server: Nameserver,
-    message: bytes,
-    deadline: float,
-    pool: SocketPool,
-    hears: Callable[[bytes], bool],
+async def _reply_over_tcp(
+    sock: Connection, server: Nameserver, deadline: float, pool: SocketPool, hears: Callable[[bytes], bool]
 ) -> bytes:
-    """Exchange over a connection that does not block, and is kept if that went well."""
+    """Wait for the reply to a query, and keep its connection where it came."""
     try:
-        framed = query.framed(message)
-        rest = framed[sock.send(framed) :]  # there is room for a query
-        if rest:
-            async with asyncio.timeout_at(deadline):
-                await asyncio.get_running_loop().sock_sendall(sock, rest)
         reply = await _receive(sock, query.LARGEST_MESSAGE + 2, deadline, pool, query.TcpReply(hears).feed)
     except BaseException:
         sock.close()

@@ -15,7 +15,7 @@ from tenacity import Retrying
 from peerdisco._dns import query
 from peerdisco._dns.lookup import Exchange, Lookup
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import SLICE, Connection, Sent, SocketPool, send, wait_until_writable
+from peerdisco._dns.sockets import SLICE, Connection, Sent, SocketPool, wait_until_writable
 from peerdisco.answers import Answer
 from peerdisco.errors import LookupFailed
 
@@ -59,10 +59,7 @@ def lookup(run: Lookup, pool: SocketPool, sent: Sent | None = None) -> Answer:
         sent: the lookup's first query, where that is on its way.
     """
     try:
-        if sent is not None:
-            _reply_to(sent, pool, run.hears)
-        else:
-            exchange(pool, run.open(), run.hears)
+        exchange(pool, run.open(), run.hears, sent)
     except OSError as error:
         run.reject(error)
     else:
@@ -84,43 +81,50 @@ def lookup(run: Lookup, pool: SocketPool, sent: Sent | None = None) -> Answer:
         raise error.with_traceback(None) from None
 
 
-def exchange(pool: SocketPool, wanted: Exchange, hears: Callable[[bytes], bool] | None = None) -> bytes:
+def exchange(
+    pool: SocketPool, wanted: Exchange, hears: Callable[[bytes], bool] | None = None, sent: Sent | None = None
+) -> bytes:
     """Send a message and wait for its reply; what is no reply is ignored.
 
     Args:
         pool: the connections that are open.
         wanted: what to send.
         hears: whether a message is the reply; None for any that fits.
+        sent: the message, where it is on its way.
 
     Raises:
         OSError: None came.
         RuntimeError: The pool was closed meanwhile.
     """
-    server, transport, message, timeout = wanted
+    server, _, message, timeout = wanted
     if hears is None:
         hears = partial(query.fits, message)
-    if transport == "udp":
-        return _reply_to(send(wanted), pool, hears)
     deadline = time.monotonic() + timeout
-    if kept := pool.take(server):
+    if sent is None:
+        sent = pool.send(wanted)
+    if sent is not None:
+        sock = sent.sock
+        if not isinstance(sock, Connection):
+            return _reply_over_udp(sock, message, deadline, pool, hears)
         try:
-            return _over_tcp(kept, server, message, deadline, pool, hears)
+            return _reply_over_tcp(sock, server, deadline, pool, hears)
         except ConnectionError:
-            pass  # the server closed it just now (RFC 7766 section 6.2.4)
+            pass  # the server has closed it (RFC 7766 section 6.2.4)
     sock = pool.open(server)
     try:
         _connect(sock, server, deadline, pool)
+        sock.send_query(message)
     except BaseException:
         sock.close()
         raise
-    return _over_tcp(sock, server, message, deadline, pool, hears)
+    return _reply_over_tcp(sock, server, deadline, pool, hears)
 
 
-def _reply_to(sent: Sent, pool: SocketPool, hears: Callable[[bytes], bool]) -> bytes:
-    """Wait for the reply to a query over UDP, and close its socket."""
-    (_, _, message, timeout), sock = sent
+def _reply_over_udp(
+    sock: socket.SocketType, message: bytes, deadline: float, pool: SocketPool, hears: Callable[[bytes], bool]
+) -> bytes:
+    """Wait for the reply to a query, and close its socket."""
     try:
-        deadline = time.monotonic() + timeout
         room = query.udp_room(message) + 1
         while not hears(reply := _receive(sock, room, deadline, pool)):
             pool.ignored += 1
@@ -129,21 +133,11 @@ def _reply_to(sent: Sent, pool: SocketPool, hears: Callable[[bytes], bool]) -> b
     return reply
 
 
-def _over_tcp(
-    sock: Connection,
-    server: Nameserver,
-    message: bytes,
-    deadline: float,
-    pool: SocketPool,
-    hears: Callable[[bytes], bool],
+def _reply_over_tcp(
+    sock: Connection, server: Nameserver, deadline: float, pool: SocketPool, hears: Callable[[bytes], bool]
 ) -> bytes:
-    """Exchange over a connection that does not block, and is kept if that went well."""
+    """Wait for the reply to a query, and keep its connection where it came."""
     try:
-        framed = query.framed(message)
-        rest = framed[sock.send(framed) :]  # it does not block, and there is room for a query
-        if rest:
-            sock.settimeout(_slice(deadline, pool))
-            sock.sendall(rest)
         incoming = query.TcpReply(hears)
         while (reply := incoming.feed(_receive(sock, query.LARGEST_MESSAGE + 2, deadline, pool))) is None:
             continue

@@ -11,6 +11,7 @@ Laws of this module:
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -19,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from peerdisco._dns import query
 from peerdisco._dns.lookup import Exchange
 from peerdisco._dns.nameserver import Nameserver
 
@@ -30,31 +32,6 @@ _LONGEST_LIFE = 1.0
 
 MOST_IDLE = 2
 """Connections to one nameserver that are kept."""
-
-
-class Sent(NamedTuple):
-    """A query that is on its way over UDP, and the socket that its reply comes to; who has it closes that."""
-
-    exchange: Exchange
-    sock: socket.SocketType
-
-
-def send(exchange: Exchange) -> Sent:
-    """Send a query from a new UDP socket, connected to the nameserver.
-
-    Raises:
-        OSError: It can't be sent.
-    """
-    # The type in C does without what `socket.socket` adds. Where a library has replaced that one, its own is taken.
-    kind: type[socket.SocketType] = socket.SocketType if socket.socket.__module__ == "socket" else socket.socket
-    sock = kind(_family(exchange.server), socket.SOCK_DGRAM)
-    try:
-        sock.connect(exchange.server)
-        sock.send(exchange.message)
-    except BaseException:
-        sock.close()
-        raise
-    return Sent(exchange, sock)
 
 
 def wait_until_writable(sock: socket.socket, seconds: float) -> bool:
@@ -70,6 +47,29 @@ class Connection(socket.socket):
     """A TCP socket that knows when it was opened, in seconds on the pool's clock."""
 
     opened_at = 0.0
+
+    def send_query(self, message: bytes) -> None:
+        """Send a query without waiting: a connection whose last query was answered has room for one.
+
+        Raises:
+            OSError: It has not, or is closed.
+        """
+        framed = query.framed(message)
+        self.settimeout(0)
+        if self.send(framed) < len(framed):
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+
+class Sent(NamedTuple):
+    """A query that is on its way, and the socket that its reply comes to; who has it closes that.
+
+    Attributes:
+        exchange: the query.
+        sock: a UDP socket, or a `Connection`.
+    """
+
+    exchange: Exchange
+    sock: socket.SocketType
 
 
 class SocketPool:
@@ -91,6 +91,26 @@ class SocketPool:
         self._idle: defaultdict[Nameserver, list[Connection]] = defaultdict(list)
         self._pid = os.getpid()
 
+    def send(self, exchange: Exchange) -> Sent | None:
+        """Send a query over UDP, or over a TCP connection that is open; None where there is none of those.
+
+        Raises:
+            OSError: It can't be sent over UDP.
+        """
+        if exchange.transport == "udp":
+            return Sent(exchange, _sent_over_udp(exchange))
+        sock = self.take(exchange.server)
+        if sock is None:
+            return None
+        try:
+            sock.send_query(exchange.message)
+        except BaseException as error:
+            sock.close()
+            if isinstance(error, OSError):  # the server has closed it (RFC 7766 section 6.2.4)
+                return None
+            raise
+        return Sent(exchange, sock)
+
     def open(self, server: Nameserver) -> Connection:
         """Return a new TCP socket, not yet connected."""
         self.check()
@@ -99,15 +119,15 @@ class SocketPool:
         return sock
 
     def take(self, server: Nameserver) -> Connection | None:
-        """Return a connection that is open and young, if there is one."""
+        """Return a young connection, if there is one; the server may have closed it."""
         self.check()
         if self._pid != os.getpid():
             self._forget_parent()
         idle = self._idle[server]
         while sock := _popped(idle):
-            if self._clock() - sock.opened_at < _LONGEST_LIFE and _is_quiet(sock):
+            if self._clock() - sock.opened_at < _LONGEST_LIFE:
                 return sock
-            sock.close()  # it is too old, or the server has closed it; nothing else comes unasked
+            sock.close()
         return None
 
     def keep(self, sock: Connection, server: Nameserver) -> None:
@@ -150,20 +170,22 @@ def _family(server: Nameserver) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in server.host else socket.AF_INET
 
 
+def _sent_over_udp(exchange: Exchange) -> socket.SocketType:
+    """Send a query from a new UDP socket, connected to the nameserver, and return the socket."""
+    # The type in C does without what `socket.socket` adds. Where a library has replaced that one, its own is taken.
+    kind: type[socket.SocketType] = socket.SocketType if socket.socket.__module__ == "socket" else socket.socket
+    sock = kind(_family(exchange.server), socket.SOCK_DGRAM)
+    try:
+        sock.connect(exchange.server)
+        sock.send(exchange.message)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 def _popped(idle: list[Connection]) -> Connection | None:
     try:
         return idle.pop() if idle else None
     except IndexError:  # another thread was faster
         return None
-
-
-def _is_quiet(sock: socket.socket) -> bool:
-    """Return whether a connection is open and has nothing to read."""
-    sock.settimeout(0)
-    try:
-        sock.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -211,7 +211,7 @@ class Ledger:
     def _check_plan(self, watch: WatcherState, before: frozenset[bytes], after: frozenset[bytes]) -> None:
         """Hold the next wait against what is documented."""
         config = self._config
-        wait = watch._next_at - watch._ended_at
+        wait = watch.next_at - watch._ended_at
         self.check(math.isfinite(wait) and watch.status().next_refresh is not None, "pace", "no lookup is planned")
         fleet = (len(after) or self._last_size) + 1
         self._floor = fleet * self._asked / config.max_fleet_qps

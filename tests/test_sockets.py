@@ -18,7 +18,7 @@ from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.sockets import Connection, SocketPool
 from peerdisco.testing import FakeClock, LocalCluster
 from peerdisco.testing.cluster import Transport
-from tests.support.both import ips
+from tests.support.both import Discover, ips, sync_and_async
 
 WEB = Question("web.default.svc.cluster.local.", "A")
 LARGE = Question("large.default.svc.cluster.local.", "A")
@@ -376,3 +376,14 @@ def test_a_connection_is_given_up_when_it_is_old(cluster: LocalCluster) -> None:
 
     assert pool.take(server) is None
     assert sock.fileno() == -1
+
+
+@sync_and_async
+def test_a_query_sent_ahead_over_a_connection_that_the_server_closed(discover: Discover, cluster: LocalCluster) -> None:
+    """A whole lookup sends its first query early: where the kept connection is closed, it opens another one."""
+    with DnsResolver(cluster.nameserver) as resolver:
+        resolver.lookup(LARGE, 1)
+        wait_until_closed(resolver, cluster)
+        assert len(discover("large.default", resolver=resolver, own_ips=())) == 200
+
+    assert [question.transport for question in cluster.questions] == ["udp", "tcp", "tcp"]

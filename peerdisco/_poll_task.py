@@ -104,10 +104,8 @@ class PollTask:
             Why it failed; None where it did not.
         """
         shared = self._shared()
-        lookup = shared or asyncio.get_running_loop().create_task(self._look_up(), name=f"{self._name} refresh")
-        if shared is None:
-            self._share(lookup)
-        await asyncio.wait([lookup])
+        lookup = shared or self._started()
+        await _ended(lookup)
         error = asyncio.CancelledError("the lookup was cancelled") if lookup.cancelled() else lookup.exception()
         if error is None:
             error = lookup.result()
@@ -141,6 +139,17 @@ class PollTask:
         """Return the lookup that is under way; its result is why it failed."""
         return self._under_way if self._under_way is not None and _is_pending(self._under_way) else None
 
+    def _started(self) -> asyncio.Task[BaseException | None]:
+        """Start a lookup in a task of its own; its first query is on its way before the task has its turn."""
+        run = None
+        with contextlib.suppress(Exception):  # then the task finds the same, and says so
+            run = self._lookup.begin(self.watch.limits)
+        task = asyncio.get_running_loop().create_task(self._look_up(run), name=f"{self._name} refresh")
+        if run is not None:
+            task.add_done_callback(run.abandon)
+        self._share(task)
+        return task
+
     def _share(self, lookup: asyncio.Future[BaseException | None]) -> None:
         """Let other callers share a lookup until it ends; what it raised holds its frames, so it is not kept."""
         self._under_way = lookup
@@ -163,13 +172,14 @@ class PollTask:
         for wake in tuple(self._listeners):
             wake.set()
 
-    async def _look_up(self) -> BaseException | None:
+    async def _look_up(self, run: LookupRun | None = None) -> BaseException | None:
         """Look up once, and return why it failed; None where it did not."""
-        run, before = None, self.watch.roster.peers
+        before = self.watch.roster.peers
         try:
             if self.watch.expire():
                 self._announce()
-            run = self._lookup.begin(self.watch.limits)
+            if run is None:
+                run = self._lookup.begin(self.watch.limits)
             listing = await self._run_lookup(run)
             self.watch.on_listing(listing, run.cost)
         except BaseException as error:
@@ -186,7 +196,7 @@ class PollTask:
     async def _poll(self) -> None:
         """Look up in the watcher's task, or wait for the lookup that is under way."""
         if shared := self._shared():
-            await asyncio.wait([shared])
+            await _ended(shared)
             return
         lookup = asyncio.get_running_loop().create_future()
         self._share(lookup)
@@ -246,6 +256,20 @@ class PollTask:
 
 def _is_pending(future: asyncio.Future[Any]) -> bool:
     return not (future.done() or future.get_loop().is_closed())
+
+
+async def _ended(lookup: asyncio.Future[Any]) -> None:
+    """Wait until a lookup has ended, whatever it ended with; where this is cancelled, the lookup goes on."""
+    has_ended = asyncio.Event()
+
+    def tell(_: object) -> None:
+        has_ended.set()
+
+    lookup.add_done_callback(tell)
+    try:
+        await has_ended.wait()
+    finally:
+        lookup.remove_done_callback(tell)
 
 
 def _ends_task(error: BaseException) -> bool:

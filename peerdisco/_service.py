@@ -186,6 +186,12 @@ class LookupRun:
         self.asking = self.opening.question
         self.questions = 0
 
+    def abandon(self, _: object = None) -> None:
+        """Close the socket of a query that was sent, and whose reply nobody has waited for."""
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            sent.sock.close()
+
     @property
     def cost(self) -> Cost:
         """What it has taken so far."""
@@ -221,12 +227,12 @@ class LookupRun:
             raise
 
     def _ask(self, timed: TimedQuestion, ask: Callable[..., Any]) -> Any:
+        try:
+            left = self._time_left(timed.question)
+        except BaseException:
+            self.abandon()
+            raise
         sent, self._sent = self._sent, None
-        left = self._begun_at + self._lookup.config.timeout - self._lookup.clock()
-        if left <= 0:
-            if sent is not None:
-                sent.sock.close()
-            raise LookupFailed(timed.question, "timeout")
         self.questions += 1
         self.asking = timed.question
         if sent is not None:
@@ -234,6 +240,17 @@ class LookupRun:
         if timed.retry or not self._lookup.retries:
             return ask(timed.question, left * timed.share)
         return ask(timed.question, left * timed.share, retry=False)
+
+    def _time_left(self, question: Question) -> float:
+        """Return the seconds that are left.
+
+        Raises:
+            LookupFailed: None are.
+        """
+        left = self._begun_at + self._lookup.config.timeout - self._lookup.clock()
+        if left <= 0:
+            raise LookupFailed(question, "timeout")
+        return left
 
     def _checked(self, question: Question, answer: Any) -> Answer:
         """Return what a resolver gave.

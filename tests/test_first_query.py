@@ -1,12 +1,13 @@
 """The query that a lookup sends before it has begun: its socket is closed, whatever comes in between."""
 
+import asyncio
 import errno
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from peerdisco import DnsResolver, LookupFailed
+from peerdisco import AsyncPeerWatcher, DnsResolver, LookupFailed
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco.environment import HostEnvironment
 from peerdisco.errors import ConfigError
@@ -32,11 +33,16 @@ class Vanishing(HostEnvironment):
 
 
 class Stopping(DnsResolver):
-    """A resolver that brings a clock which fails."""
+    """A resolver that brings a clock which fails, at once or after so many readings."""
+
+    readings = 0
 
     def clock(self) -> float:
-        """Raise."""
-        raise OSError(errno.EIO, "no time")
+        """Return a time, or raise."""
+        if not self.readings:
+            raise OSError(errno.EIO, "no time")
+        self.readings -= 1
+        return 1.0
 
 
 def open_sockets() -> int:
@@ -65,12 +71,27 @@ def test_nameservers_that_vanish(discover: Discover, cluster: LocalCluster) -> N
     assert open_sockets() == before
 
 
+async def test_a_refresh_that_is_stopped_before_it_begins(cluster: LocalCluster) -> None:
+    """Where the watcher is closed before the task of a refresh has had its turn, its first query keeps no socket."""
+    watcher = AsyncPeerWatcher("web.default", own_ips=(), **cluster.options)
+    before = open_sockets()
+    refresh, closing = asyncio.ensure_future(watcher.refresh()), asyncio.ensure_future(watcher.aclose())
+    with pytest.raises(RuntimeError, match="closed"):
+        await refresh
+
+    await closing
+    assert open_sockets() == before
+
+
 @sync_and_async
-def test_a_clock_that_fails(discover: Discover, cluster: LocalCluster) -> None:
-    """A lookup whose time can't be told keeps no socket open either."""
+@pytest.mark.parametrize("readings", [0, 1])
+def test_a_clock_that_fails(discover: Discover, cluster: LocalCluster, readings: int) -> None:
+    """A lookup whose time can't be told keeps no socket open either, be it before or after the first query."""
+    resolver = Stopping(cluster.nameserver)
+    resolver.readings = readings
     before = open_sockets()
     with pytest.raises(OSError, match="no time") as raised:
-        discover("web.default", resolver=Stopping(cluster.nameserver), own_ips=())
+        discover("web.default", resolver=resolver, own_ips=())
 
     assert raised.value.errno == errno.EIO
     assert open_sockets() == before

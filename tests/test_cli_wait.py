@@ -1,6 +1,7 @@
 """`peerdisco wait`: what it waits for, what it prints, and why it gives up."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -139,6 +140,25 @@ def test_a_stable_list_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None
 
         assert code.result() == 0
     assert capsys.readouterr().out == f"{FIRST}\n{SECOND}\n"
+
+
+def test_a_list_that_was_not_stable_for_long_enough(capsys: pytest.CaptureFixture[str]) -> None:
+    """When the time is up, the error says how long the list has been the same, and how long was wanted."""
+    clock = FakeClock()
+    fake = FakeResolver({"svc": [OWN, FIRST]}, own=OWN, clock=clock)
+    with fake, ThreadPoolExecutor() as pool:
+        code = pool.submit(copy_context().run, main, ["wait", "svc", "--stable", "20", "--timeout", "20"])
+        clock.wait_for_sleepers(2)
+        clock.advance(4)
+        fake["svc"] = [OWN, FIRST, SECOND]
+        clock.advance(16)
+
+        assert code.result() == 1
+    assert re.fullmatch(
+        rf"peerdisco: 2 of 1 peers of {NAME} after [\d.]+ s: "
+        r"they are there, but the list has been unchanged for only \d\S* s, not for 20 s\n",
+        capsys.readouterr().err,
+    )
 
 
 @pytest.mark.parametrize(

@@ -80,11 +80,26 @@ def test_why_dns_has_always_failed() -> None:
     assert "DNS has failed 1 times in a row, since the start: " in story.give_up(1)
 
 
-def test_why_the_list_keeps_changing() -> None:
-    """Enough peers that do not stay the same for long enough are not what was waited for."""
+@pytest.mark.parametrize(("stable_for", "wanted"), [(60, "60 s"), (7.04, "7.04 s")])
+def test_why_not_stable(stable_for: float, wanted: str) -> None:
+    """A list that was complete, but not the same for long enough, says how long it was, whatever it did before."""
     story = Story(OWN, FIRST)
     story.poll()
-    assert story.give_up(1, stable_for=60).endswith("they are there, but the list keeps changing")
+    story.clock.advance(4.02)
+    message = story.give_up(1, stable_for=stable_for)
+
+    assert message.endswith(f"they are there, but the list has been unchanged for only 7 s, not for {wanted}")
+
+
+def test_why_the_list_keeps_changing() -> None:
+    """The time that the list was the same counts from its last change."""
+    story = Story(OWN, FIRST)
+    story.poll()
+    story.clock.advance(100)
+    story.fake["svc"] = [OWN, FIRST, SECOND]
+    story.poll()
+
+    assert "unchanged for only 3 s, not for 60 s" in story.give_up(1, stable_for=60)
 
 
 def test_why_no_answer_yet() -> None:

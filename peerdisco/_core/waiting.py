@@ -116,7 +116,10 @@ def _why_not(watch: WatcherState, wanted: Wanted) -> tuple[str, str]:
     if peers.outcome is Outcome.PENDING:
         return "pending", f"the first lookup has not ended; {watch.lookup.progress()}"
     if wanted.is_met_by(peers):
-        return "unstable", "they are there, but the list keeps changing"
+        # Rounded down, so that it is never said to have been long enough.
+        unchanged = math.floor((watch.lookup.clock() - watch.roster.changed_at) * 10) / 10
+        what = f"the list has been unchanged for only {unchanged:g} s, not for {wanted.stable_for:g} s"
+        return "unstable", f"they are there, but {what}"
     if peers.outcome is not Outcome.FOUND:
         code, why = watch.why_empty()
         return code, f"{why}. {_DEADLOCK}"

@@ -113,9 +113,13 @@ class DiscoveryConfig(BaseModel):
         removal_confirmations: how many complete answers in a row must lack a Pod before it leaves.
         max_fleet_qps: questions per second that all replicas together may ask: with N peers, `refresh` is at least
             N / `max_fleet_qps`.
-        allowed_networks: CIDRs; an address outside is dropped. Default: any unicast address that Kubernetes itself
-            allows (no loopback, link-local, multicast or unspecified one, nor one that means such an address by NAT64
-            or 6to4).
+        allowed_networks: CIDRs; an address outside is dropped. Default: any unicast address that Kubernetes allows to
+            an endpoint, so no loopback, link-local, multicast or unspecified one. That keeps out 169.254.169.254,
+            where clouds serve a machine's credentials. What Kubernetes does not check is dropped as well: the IPv6
+            forms of such addresses (IPv4-mapped, NAT64's well-known prefixes, 6to4: `64:ff9b::a9fe:a9fe`,
+            `2002:a9fe:a9fe::1`), and the metadata addresses of AWS (`fd00:ec2::254`) and Google Cloud
+            (`fd20:ce::254`). Those of other clouds are ordinary unicast addresses, and only this option keeps them
+            out.
 
     Raises:
         ConfigError: An option is invalid; the message names it.

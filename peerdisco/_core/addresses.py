@@ -118,7 +118,8 @@ class Networks:
 
     Args:
         cidrs: the networks that may hold one; None for every unicast address that Kubernetes allows to an endpoint
-            (no loopback, link-local, multicast or unspecified one, nor one that leads there by NAT64 or 6to4).
+            (no loopback, link-local, multicast or unspecified one), except for those that lead to one that it does not
+            allow, by NAT64 or 6to4 for example, and for the IPv6 metadata addresses of AWS and Google Cloud.
     """
 
     def __init__(self, cidrs: Sequence[str] | None = None) -> None:

@@ -10,7 +10,7 @@ import pytest
 from peerdisco.testing import LocalCluster
 from tests.support.examples import EXAMPLES, FULL_NAME, IPS, environment, free_port, next_line, request, running
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has 127.0.0.11 and its like without setup")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has 127.0.0.2 and its like without setup")
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def test_three_replicas_tell_each_other(example: str, cluster: LocalCluster, por
 
         assert request("GET", IPS[0], port, "/ready")[0] == 200
         told = request("POST", IPS[0], port, "/invalidate/user:42")
-        assert told == (200, "127.0.0.12 was told\n127.0.0.13 was told")
+        assert told == (200, "127.0.0.3 was told\n127.0.0.4 was told")
         assert [request("GET", ip, port, "/dropped") for ip in IPS] == [(200, "user:42")] * 3
 
         cluster.headless("test-cs-svc", IPS[:2])
-        assert next_line(replicas[0]) == listed("127.0.0.12")
+        assert next_line(replicas[0]) == listed("127.0.0.3")
         replicas[1].terminate()
         replicas[1].wait()
-        assert "127.0.0.12 was not told: " in request("POST", IPS[0], port, "/invalidate/user:43")[1]
+        assert "127.0.0.3 was not told: " in request("POST", IPS[0], port, "/invalidate/user:43")[1]
 
     assert [process.returncode for process in replicas] == [0, 0, 0]
 
@@ -71,13 +71,13 @@ def test_the_one_shot_tells_everyone(cluster: LocalCluster, port: int) -> None:
             replica = stack.enter_context(running("statefulset_replica.py", env=environment(cluster, ip, port)))
             next_line(replica)
         arguments = ["user:42", *options, "--allowed-networks", "127.0.0.0/8"]
-        with running("invalidate_cache.py", *arguments, env={"POD_IPS": "127.0.0.12"}) as shot:
+        with running("invalidate_cache.py", *arguments, env={"POD_IPS": "127.0.0.3"}) as shot:
             out, err = shot.communicate()
 
-        assert (out, shot.returncode) == ("127.0.0.13 was told\n", 1)
-        assert err.startswith("127.0.0.11 was not told: ")
-        assert request("GET", "127.0.0.13", port, "/dropped") == (200, "user%3A42")
-        assert request("GET", "127.0.0.12", port, "/dropped") == (200, "")
+        assert (out, shot.returncode) == ("127.0.0.4 was told\n", 1)
+        assert err.startswith("127.0.0.2 was not told: ")
+        assert request("GET", "127.0.0.4", port, "/dropped") == (200, "user%3A42")
+        assert request("GET", "127.0.0.3", port, "/dropped") == (200, "")
 
 
 def test_the_one_shot_says_why_it_told_nobody(cluster: LocalCluster) -> None:

@@ -10,7 +10,7 @@ from threading import Thread
 from kombu import Connection, Exchange, Queue
 
 from peerdisco.testing import LocalCluster
-from tests.guides.replicas import EXAMPLES, IPS, environment, free_port, running, wait_for_line
+from tests.support.examples import EXAMPLES, IPS, environment, free_port, running_module, wait_for_line
 
 PODS = IPS[:2]
 
@@ -74,7 +74,7 @@ def test_a_task_tells_every_replica(tmp_path: Path) -> None:
         send(tmp_path, "celery_app.invalidate", "user:42")
         arguments = ["--app", "worker_app", "worker", "--concurrency", "2"]
         arguments += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
-        with running("celery", *arguments, folder=str(tmp_path), env=env) as process:
+        with running_module("celery", *arguments, folder=str(tmp_path), env=env) as process:
             wait_for_line(process, "succeeded in")
 
         assert {told.get(timeout=10) for _ in PODS} == {(ip, "/drop/user:42") for ip in PODS}

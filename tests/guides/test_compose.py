@@ -12,8 +12,8 @@ from compose_spec import PyCompose
 
 from peerdisco import LookupFailed, Outcome, discover_peers
 from peerdisco.cli import _COMMANDS
-from tests.guides.replicas import EXAMPLES, IPS, free_port, running, wait_for_line
 from tests.support.docker_dns import DockerDns
+from tests.support.examples import EXAMPLES, IPS, free_port, running_module, wait_for_line
 
 FILE = EXAMPLES / "compose" / "compose.yaml"
 
@@ -59,7 +59,7 @@ def test_three_containers_list_each_other() -> None:
                 "PEERDISCO_REFRESH": "0.1",
                 "LISTEN": ip,
             }
-            replicas.append(stack.enter_context(running("app", folder="compose", env=env)))
+            replicas.append(stack.enter_context(running_module("app", folder="compose", env=env)))
             wait_for_line(replicas[-1], "peers: " + " ".join(other for other in IPS if other != ip))
         connection = HTTPConnection(IPS[0], port, timeout=10)
         connection.request("GET", "/")

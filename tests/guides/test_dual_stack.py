@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from peerdisco.testing import LocalCluster
-from tests.guides.replicas import environment, free_port, request, running, wait_for_line
+from tests.support.examples import environment, free_port, request, running_module, wait_for_line
 
 
 def answers(ip: str, port: int) -> bool:
@@ -41,7 +41,7 @@ def test_what_a_server_listens_on(server: str, options: list[str], listening: li
     options = [option.replace("PORT", str(port)) for option in options]
     with LocalCluster() as cluster, ExitStack() as stack:
         env = environment(cluster, "127.0.0.2", port)
-        process = stack.enter_context(running(*command, *options, folder="web", env=env))
+        process = stack.enter_context(running_module(*command, *options, folder="web", env=env))
         wait_for_line(process, "Uvicorn running on" if server == "uvicorn" else "Listening at")
 
         assert [answers(ip, port) for ip in ("127.0.0.1", "::1")] == listening

@@ -6,14 +6,14 @@ from signal import SIGTERM
 from subprocess import Popen
 
 from peerdisco.testing import LocalCluster
-from tests.guides.replicas import IPS, environment, free_port, probe, request, running, wait_for_line
+from tests.support.examples import IPS, environment, free_port, probe, request_json, running_module, wait_for_line
 
 
 @contextmanager
 def uvicorn(cluster: LocalCluster, ip: str, port: int) -> Iterator[Popen[str]]:
     """A replica that listens."""
     arguments = ["fastapi_app:app", "--host", ip, "--port", str(port)]
-    with running("uvicorn", *arguments, folder="web", env=environment(cluster, ip, port)) as process:
+    with running_module("uvicorn", *arguments, folder="web", env=environment(cluster, ip, port)) as process:
         wait_for_line(process, "Uvicorn running on")
         yield process
 
@@ -26,12 +26,12 @@ def test_a_post_to_one_reaches_the_others() -> None:
         replicas = [stack.enter_context(uvicorn(cluster, ip, port)) for ip in IPS]
         for ip in IPS:
             probe(ip, port)
-            assert request("GET", ip, port, "/peers") == (200, [other for other in IPS if other != ip])
+            assert request_json("GET", ip, port, "/peers") == (200, [other for other in IPS if other != ip])
 
-        told = request("POST", IPS[0], port, "/invalidate/user:42")
+        told = request_json("POST", IPS[0], port, "/invalidate/user:42")
 
         assert told == (200, {"told": IPS[1:], "failed": {}, "complete": True})
-        assert [request("GET", ip, port, "/dropped") for ip in IPS] == [(200, ["user:42"])] * 3
+        assert [request_json("GET", ip, port, "/dropped") for ip in IPS] == [(200, ["user:42"])] * 3
         for process in replicas:
             process.terminate()
             wait_for_line(process, "Application shutdown complete")
@@ -46,7 +46,7 @@ def test_a_peer_that_is_gone_is_named() -> None:
         cluster.headless("test-cs-svc", IPS[:2])
         with uvicorn(cluster, IPS[0], port):
             probe(IPS[0], port)
-            _, told = request("POST", IPS[0], port, "/invalidate/user:42")
+            _, told = request_json("POST", IPS[0], port, "/invalidate/user:42")
     assert (told["told"], list(told["failed"])) == ([], [IPS[1]])
 
 
@@ -56,7 +56,7 @@ def test_a_replica_is_ready_without_peers_but_not_without_dns() -> None:
     with LocalCluster() as cluster:
         cluster.fail("servfail")
         with uvicorn(cluster, IPS[0], port):
-            assert request("GET", IPS[0], port, "/ready")[0] == 503
+            assert request_json("GET", IPS[0], port, "/ready")[0] == 503
             cluster.heal()
             probe(IPS[0], port)
-            assert request("GET", IPS[0], port, "/peers") == (200, [])
+            assert request_json("GET", IPS[0], port, "/peers") == (200, [])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from peerdisco.testing import LocalCluster
-from tests.guides.replicas import IPS, environment, free_port, probe, request, running, wait_for_line
+from tests.support.examples import IPS, environment, free_port, probe, request_json, running_module, wait_for_line
 
 PODS = IPS[:2]
 
@@ -20,7 +20,7 @@ PODS = IPS[:2]
 def gunicorn(cluster: LocalCluster, ip: str, port: int, *options: str) -> Iterator[Popen[str]]:
     """A Pod of which a worker is ready."""
     arguments = ["flask_app:app", "--bind", f"{ip}:{port}", "--no-control-socket", *options]
-    with running("gunicorn", *arguments, folder="web", env=environment(cluster, ip, port)) as process:
+    with running_module("gunicorn", *arguments, folder="web", env=environment(cluster, ip, port)) as process:
         wait_for_line(process, "Booting worker")
         probe(ip, port)
         yield process
@@ -31,7 +31,7 @@ def workers(ip: str, port: int) -> list[dict[str, Any]]:
     held = HTTPConnection(ip, port, timeout=30)
     held.connect()
     held.sock.sendall(b"GET /worker HTTP/1.0\r\n")
-    _, free = request("GET", ip, port, "/worker")
+    _, free = request_json("GET", ip, port, "/worker")
     held.sock.sendall(b"\r\n")
     answer = HTTPResponse(held.sock)
     answer.begin()
@@ -48,7 +48,7 @@ def test_a_post_reaches_one_worker_of_each_pod(preload: list[str]) -> None:
         cluster.headless("test-cs-svc", PODS)
         pods = [stack.enter_context(gunicorn(cluster, ip, port, "--workers", "2", *preload)) for ip in PODS]
 
-        _, told = request("POST", PODS[0], port, "/invalidate/user:42")
+        _, told = request_json("POST", PODS[0], port, "/invalidate/user:42")
 
         assert told["told"] == [PODS[1]]
         for ip, peer in (PODS, reversed(PODS)):
@@ -67,7 +67,7 @@ def test_threads_share_one_cache() -> None:
         for ip in PODS:
             stack.enter_context(gunicorn(cluster, ip, port, "--workers", "1", "--threads", "2"))
 
-        request("POST", PODS[0], port, "/invalidate/user:42")
+        request_json("POST", PODS[0], port, "/invalidate/user:42")
 
         seen = [worker for ip in PODS for worker in workers(ip, port)]
     assert [worker["dropped"] for worker in seen] == [["user:42"]] * 4
@@ -81,7 +81,7 @@ def test_without_dns_it_does_not_start() -> None:
         cluster.fail("servfail")
         env = environment(cluster, PODS[0], port)
         arguments = ["flask_app:app", "--bind", f"{PODS[0]}:{port}", "--no-control-socket"]
-        with running("gunicorn", *arguments, folder="web", env=env) as process:
+        with running_module("gunicorn", *arguments, folder="web", env=env) as process:
             wait_for_line(process, "Booting worker")
             with socket.create_connection((PODS[0], port)) as client:
                 client.sendall(b"GET /ready HTTP/1.0\r\n\r\n")
@@ -92,4 +92,4 @@ def test_without_dns_it_does_not_start() -> None:
                 cluster.heal()
                 client.settimeout(30)
                 assert client.recv(12) == b"HTTP/1.0 200"
-            assert request("GET", PODS[0], port, "/worker")[1]["peers"] == []
+            assert request_json("GET", PODS[0], port, "/worker")[1]["peers"] == []

@@ -13,7 +13,7 @@ import yaml
 
 from peerdisco import DiscoveryConfig
 from peerdisco.cli import _COMMANDS
-from tests.guides.replicas import EXAMPLES
+from tests.support.examples import EXAMPLES
 
 FOLDER = EXAMPLES / "kubernetes"
 ROOT = EXAMPLES.parent

@@ -10,7 +10,7 @@ from peerdisco.testing import LocalCluster
 from tests.support.examples import EXAMPLES, FULL_NAME, IPS, environment, free_port, next_line, request, running
 from tests.support.memcached import memcached
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has 127.0.0.11 and its like without setup")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has 127.0.0.2 and its like without setup")
 
 OUTSIDE = "10.9.9.9"
 
@@ -36,16 +36,16 @@ def test_broadcasts(cluster: LocalCluster, port: int) -> None:
             replica = stack.enter_context(running("statefulset_replica.py", env=environment(cluster, ip, port)))
             next_line(replica)
         with running("broadcast_httpx.py", "user:42/ü", env=environment(cluster, IPS[0], port)) as shot:
-            assert (*shot.communicate(), shot.returncode) == ("told: 127.0.0.12 127.0.0.13\n", "", 0)
+            assert (*shot.communicate(), shot.returncode) == ("told: 127.0.0.3 127.0.0.4\n", "", 0)
         with running("broadcast_aiohttp.py", env=environment(cluster, IPS[0], port)) as shot:
             out, err = shot.communicate()
-            assert out == "127.0.0.12: user%3A42%2F%C3%BC\n127.0.0.13: user%3A42%2F%C3%BC\n"
+            assert out == "127.0.0.3: user%3A42%2F%C3%BC\n127.0.0.4: user%3A42%2F%C3%BC\n"
             assert (err, shot.returncode) == ("", 0)
         for example, failure in [("broadcast_httpx.py", "was not told"), ("broadcast_aiohttp.py", "did not answer")]:
             with running(example, "key", env=environment(cluster, IPS[1], port)) as shot:
                 out, err = shot.communicate()
-                assert "127.0.0.13" in out
-                assert err.startswith(f"127.0.0.11 {failure}: ")
+                assert "127.0.0.4" in out
+                assert err.startswith(f"127.0.0.2 {failure}: ")
                 assert shot.returncode == 1
 
 
@@ -115,11 +115,11 @@ def test_leader_hint(cluster: LocalCluster, port: int) -> None:
             stack.enter_context(running("leader_hint.py", env=environment(cluster, ip, port) | {"REPLICAS": "3"}))
             for ip in IPS
         ]
-        other = "leader: 127.0.0.11\n"
-        assert [next_line(process) for process in replicas] == ["leader: 127.0.0.11 (this Pod)\n", other, other]
+        other = "leader: 127.0.0.2\n"
+        assert [next_line(process) for process in replicas] == ["leader: 127.0.0.2 (this Pod)\n", other, other]
         cluster.headless("test-cs-svc", IPS[1:])
-        assert next_line(replicas[1]) == "leader: 127.0.0.12 (this Pod)\n"
-        assert next_line(replicas[2]) == "leader: 127.0.0.12\n"
+        assert next_line(replicas[1]) == "leader: 127.0.0.3 (this Pod)\n"
+        assert next_line(replicas[2]) == "leader: 127.0.0.3\n"
 
 
 def test_memcached_ring(cluster: LocalCluster, port: int) -> None:
@@ -155,9 +155,9 @@ def test_grpc_channels(cluster: LocalCluster, port: int) -> None:
     """Each replica reaches each other by its own channel, and a channel goes with its peer."""
     with ExitStack() as stack:
         replicas = [stack.enter_context(running("grpc_channels.py", env=environment(cluster, ip, port))) for ip in IPS]
-        assert next_line(replicas[0]) == "answered: 127.0.0.12 to 127.0.0.11 127.0.0.13 to 127.0.0.11\n"
+        assert next_line(replicas[0]) == "answered: 127.0.0.3 to 127.0.0.2 127.0.0.4 to 127.0.0.2\n"
         cluster.headless("test-cs-svc", IPS[:2])
-        assert next_line(replicas[0]) == "answered: 127.0.0.12 to 127.0.0.11\n"
+        assert next_line(replicas[0]) == "answered: 127.0.0.3 to 127.0.0.2\n"
         for process in replicas[1:]:
             next_line(process)
 
@@ -172,7 +172,7 @@ def test_wait_for_service(cluster: LocalCluster, port: int) -> None:
         assert waiting.poll() is None
         cluster.headless("test-cs-svc", IPS[:2])
         out, _ = waiting.communicate()
-        assert (out, waiting.returncode) == ("ready: 127.0.0.11 127.0.0.12\n", 0)
+        assert (out, waiting.returncode) == ("ready: 127.0.0.2 127.0.0.3\n", 0)
 
 
 def test_wait_for_service_gives_up(cluster: LocalCluster, port: int) -> None:

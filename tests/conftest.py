@@ -58,7 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-servers",
         action="store_true",
-        help="fail the tests against other DNS servers where those are not installed",
+        help="fail the tests that need another DNS server or promtool where that is not installed",
     )
     parser.addoption(
         "--require-chromium",

@@ -14,7 +14,7 @@ from tests.e2e.api_server import ApiServer
 from tests.e2e.changing import OPTIONS, SERVICE, Changing, pods
 from tests.e2e.coredns import CoreDNS, settled
 from tests.e2e.corefiles import UPSTREAM, corefile, upstream
-from tests.e2e.pod import OWN, Pod
+from tests.e2e.pod import FAILING, OWN, Pod
 from tests.e2e.watched import watching
 from tests.e2e.ways import in_every_way
 from tests.support.both import Discover
@@ -92,7 +92,7 @@ def test_a_dead_upstream(discover: Discover, coredns_binary: Path, api: ApiServe
     with CoreDNS(coredns_binary, corefile(api.url, plugins=f"autopath @kubernetes\n{UPSTREAM}")) as server:
         settled(server, api)
         with pytest.raises(LookupFailed) as raised:
-            Pod(discover, server).look("nope", timeout=0.5)
+            Pod(discover, server).look("nope", timeout=FAILING)
 
     assert raised.value.reason == "servfail"
 

@@ -14,7 +14,7 @@ from tests.e2e.api_server import ApiServer, Endpoint
 from tests.e2e.cases import ZONE, declare_kinds, many
 from tests.e2e.coredns import CoreDNS, settled
 from tests.e2e.corefiles import UPSTREAM, cached, corefile, upstream
-from tests.e2e.pod import OWN, Pod
+from tests.e2e.pod import FAILING, OWN, Pod
 from tests.e2e.ways import in_every_way
 from tests.support.both import Discover
 
@@ -179,7 +179,7 @@ def test_unsynced(discover: Discover, coredns_binary: Path, api: ApiServer) -> N
         CoreDNS(coredns_binary, corefile(api.url), synced=False) as unsynced,
         pytest.raises(LookupFailed) as raised,
     ):
-        Pod(discover, unsynced).look("web", timeout=0.5)
+        Pod(discover, unsynced).look("web", timeout=FAILING)
 
     assert raised.value.reason == "servfail"
 

@@ -11,7 +11,7 @@ import pytest
 from peerdisco import LookupFailed, NotHeadlessError, Outcome
 from peerdisco.testing import Pod as Member
 from tests.e2e.cases import many
-from tests.e2e.changing import OPTIONS
+from tests.e2e.changing import OPTIONS, PATIENT
 from tests.e2e.pod import Pod
 from tests.e2e.watched import watching
 from tests.e2e.ways import in_every_way
@@ -182,7 +182,7 @@ def test_more_ports_than_fit(pod: Pod) -> None:
 
 def test_watchers_and_a_cluster_ip(kube_dns: KubeDns) -> None:
     """Watchers never list a ClusterIP, and list the Pods once the Service has become headless."""
-    with watching(FULL.format("vip"), kube_dns.address, **OPTIONS) as watchers:
+    with watching(FULL.format("vip"), kube_dns.address, **PATIENT) as watchers:
         for watched in watchers:
             for _ in range(3):
                 with pytest.raises(NotHeadlessError):
@@ -205,7 +205,7 @@ def test_watchers_while_pods_come_and_go(kube_dns: KubeDns) -> None:
 def test_watchers_keep_their_list(kube_dns: KubeDns) -> None:
     """Watchers by port name keep their list when the Service outgrows what SRV can hold."""
     kube_dns.headless("web", many(4, 100), ports=HTTP)
-    with watching(FULL.format("web"), kube_dns.address, **(OPTIONS | {"port": "http"})) as watchers:
+    with watching(FULL.format("web"), kube_dns.address, **(PATIENT | {"port": "http"})) as watchers:
         for watched in watchers:
             watched.until_listed(many(4, 100))
         kube_dns.headless("web", many(4, 1000), ports=HTTP)

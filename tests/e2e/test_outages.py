@@ -7,7 +7,7 @@ import pytest
 
 from peerdisco import LookupFailed, Outcome
 from tests.e2e.api_server import ApiServer
-from tests.e2e.changing import OPTIONS, SERVICE, Bounds, Changing, Told, pods
+from tests.e2e.changing import OPTIONS, PATIENT, SERVICE, Bounds, Changing, Told, pods
 from tests.e2e.coredns import CoreDNS, settled
 from tests.e2e.corefiles import corefile
 from tests.e2e.watched import Watched, watching
@@ -50,7 +50,7 @@ def test_servfail_while_unsynced(coredns_binary: Path, api: ApiServer, record_pr
     service.declare(pods(0, 3))
     with CoreDNS(coredns_binary, corefile(api.url), synced=False) as coredns:
         settled(coredns, api)
-        with watching(SERVICE, coredns.address, **OPTIONS) as watchers:
+        with watching(SERVICE, coredns.address, **PATIENT) as watchers:
             for watched in watchers:
                 watched.until_listed(pods(0, 3))
             since = time.monotonic()

@@ -11,7 +11,7 @@ from tests.e2e.cases import declare_kinds
 from tests.e2e.changing import OPTIONS, pods
 from tests.e2e.coredns import CoreDNS, settled
 from tests.e2e.corefiles import corefile
-from tests.e2e.pod import Pod
+from tests.e2e.pod import FAILING, Pod
 from tests.e2e.watched import watching
 from tests.e2e.ways import in_every_way
 from tests.support.both import Discover
@@ -75,7 +75,7 @@ def test_an_exact_rewrite(discover: Discover, with_answer: CoreDNS) -> None:
 def test_without_answer(discover: Discover, without_answer: CoreDNS, service: str, port: str | None) -> None:
     """Records of another name than the one asked say nothing about it."""
     with pytest.raises(LookupFailed) as raised:
-        Pod(discover, without_answer).look(full(service), port=port, timeout=0.5)
+        Pod(discover, without_answer).look(full(service), port=port, timeout=FAILING)
 
     assert raised.value.reason == "malformed"
     assert without_answer.address in str(raised.value)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from logging import DEBUG
 from typing import Any, Literal, cast
 
-from peerdisco._core.conditions import ConditionLog, conditions_of, empty_code, log
+from peerdisco._core.conditions import ConditionLog, conditions_of, empty_code, log, with_server
 from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
 from peerdisco._core.listing import PENDING, Cost, Limits, Listing, unlimited
 from peerdisco._core.srv_discovery import SrvDiscovery
@@ -133,8 +133,11 @@ class ServiceLookup:
 
     @property
     def answered_by(self) -> str:
-        """The nameserver that replied last; empty where none did, or where it is not known."""
-        return self.resolver.answered_by if isinstance(self.resolver, DnsResolver) else ""
+        """The nameserver that replied last; empty where none did, or where it is not known.
+
+        A resolver that was given may be shared, and its last reply that to another Service's lookup.
+        """
+        return self._own_resolver.answered_by if self._own_resolver is not None else ""
 
     def peers(self, listing: Listing) -> PeerSet:
         """Return what a one-shot lookup came to."""
@@ -157,6 +160,8 @@ class ServiceLookup:
         if len(_conditions) >= _MOST_ONE_SHOTS:
             _conditions.clear()
         known = _conditions.setdefault(self.service, ConditionLog(self.service))
+        if conditions:
+            conditions = with_server(conditions, self.answered_by)
         known.update(conditions, self.clock(), len(listing.endpoints))
         if known.is_at_rest:
             _conditions.pop(self.service, None)

@@ -166,6 +166,13 @@ def conditions_of(listing: Listing) -> dict[str, str]:
     return found
 
 
+def with_server(conditions: dict[str, str], server: str) -> dict[str, str]:
+    """Return conditions that name the server whose answer they are about; an empty text names none."""
+    if not server:
+        return conditions
+    return {code: f"{message}; the answer came from {server}" for code, message in conditions.items()}
+
+
 def empty_code(conditions: Iterable[str]) -> str:
     """Return the code that says why a list is empty; empty where none does."""
     return next((code for code in conditions if code in EMPTY), "")

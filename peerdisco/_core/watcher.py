@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from functools import partial
 from logging import DEBUG
 
-from peerdisco._core.conditions import EMPTY, QUIET, ConditionLog, conditions_of, empty_code, log
+from peerdisco._core.conditions import EMPTY, QUIET, ConditionLog, conditions_of, empty_code, log, with_server
 from peerdisco._core.counters import Counters, code_of
 from peerdisco._core.failures import detached, is_interrupt
 from peerdisco._core.listing import PENDING, Cost, Limits, Listing
@@ -96,6 +96,8 @@ class WatcherState:
             self._kinds_of_failures = kept
         if self._listing_states or listing is not self._latest:
             self._latest, self._listing_states = listing, conditions_of(listing)
+            if self._listing_states:
+                self._listing_states = with_server(self._listing_states, self.lookup.answered_by)
         states, changed = self._listing_states, before._packed is not roster.peers._packed
         code = (states and empty_code(states)) or ("changed" if changed else "unchanged")
         self._counters.on_listing(code, 0.0 if began_at is None else now - began_at, len(listing.outside))

@@ -14,7 +14,6 @@ import math
 import time
 from collections.abc import Callable
 
-from peerdisco._core.conditions import EMPTY
 from peerdisco.cli import options
 from peerdisco.cli._connect import unreachable
 from peerdisco.cli._interrupts import interruptible
@@ -77,7 +76,9 @@ def _wait(watcher: PeerWatcher, arguments: argparse.Namespace) -> PeerSet:
     deadline = math.inf if patience is None else time.monotonic() + patience
     accepted: set[Peer] = set()
     while True:
-        peers = _listed(watcher, arguments, _left(deadline))
+        peers = watcher.wait_for(
+            arguments.min, replicas=arguments.replicas, timeout=_left(deadline), stable_for=arguments.stable
+        )
         if port is None:
             return peers
         untried = [peer for peer in peers if peer not in accepted]
@@ -90,23 +91,6 @@ def _wait(watcher: PeerWatcher, arguments: argparse.Namespace) -> PeerSet:
         if left <= 0:
             raise PeersNotReady(_refusal(peers, port, failed, patience), "not-accepting")
         time.sleep(min(_PAUSE, left))
-
-
-def _listed(watcher: PeerWatcher, arguments: argparse.Namespace, timeout: float | None) -> PeerSet:
-    """Wait for the list.
-
-    Raises:
-        PeersNotReady: It has too few peers; the message names the server that said why.
-    """
-    try:
-        return watcher.wait_for(
-            arguments.min, replicas=arguments.replicas, timeout=timeout, stable_for=arguments.stable
-        )
-    except PeersNotReady as error:
-        server = watcher._watch.lookup.answered_by  # noqa: SLF001 - shared inside the package
-        if error.code in EMPTY and server:
-            raise PeersNotReady(f"{error} The answer came from {server}.", error.code) from None
-        raise
 
 
 def _left(deadline: float) -> float | None:

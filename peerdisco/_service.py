@@ -208,7 +208,7 @@ class LookupRun:
 
     def rest(self, answer: Answer) -> Steps:
         """Return the questions that follow on the answer to the opening question."""
-        return self._lookup.discovery.steps(self._limits(), self._begun_at, answer)
+        return self._lookup.discovery.steps(self._limits(), self._begun_at, answer, self.opening)
 
     def ask(self, timed: TimedQuestion) -> Answer:
         """Put a question to a resolver.

@@ -225,6 +225,20 @@ def test_one_odd_answer_changes_no_family() -> None:
     assert listed(answered(subject.steps(), answer)[0]) == ["10.0.0.2"]
 
 
+def test_lookups_that_overlap_ask_both_families() -> None:
+    """A lookup that learns this Pod's family does not mislead one that is under way in another thread."""
+    subject = discovery(own=None, allowed_networks="::/0")
+    by = {"A": Answer(Outcome.NODATA), "AAAA": Answer.of(Question(WEB, "AAAA"), ["::1", "2001:db8::2"])}
+    first, opening = subject.steps(), subject.opening
+    assert next(first).question.rtype == "A"
+    answered(subject.steps(), lambda question: by[question.rtype])
+
+    assert subject.opening.question.rtype == "AAAA"
+    assert first.send(by["A"]).question.rtype == "AAAA"
+    listing, _ = answered(subject.steps(begun=by["A"], opening=opening), lambda question: by[question.rtype])
+    assert listed(listing) == ["2001:db8::2"]
+
+
 def test_oneself_is_an_address_that_a_peer_may_have() -> None:
     """A sinkhole that answers 127.0.0.1 does not read as being alone."""
     listing, _ = answered(discovery(own=None).steps(), FakeResolver({"web": ["127.0.0.1", "10.0.0.2"]}))

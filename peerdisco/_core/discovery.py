@@ -110,6 +110,7 @@ class Discovery:
         limits: Limits = UNLIMITED,
         now: float = 0.0,  # noqa: ARG002 - named ports need it
         begun: Answer | None = None,
+        opening: TimedQuestion | None = None,
     ) -> Steps:
         """Look the Service up once.
 
@@ -117,16 +118,18 @@ class Discovery:
             limits: how much may be asked.
             now: seconds on the clock, for what is asked again after some time.
             begun: the answer to the opening question, if that has been asked.
+            opening: the question that `begun` answers: another lookup may have changed `self.opening` since.
 
         Raises:
             LookupFailed: DNS could not say.
             NotHeadlessError: The Service has a ClusterIP.
         """
+        opening = opening or self.opening
         if begun is None:
-            begun = yield self.opening
+            begun = yield opening
             if listing := self.ordinary(begun):
                 return listing
-        found = yield from self.find(self.service, limits.samples, begun=begun)
+        found = yield from self.find(self.service, limits.samples, begun=begun, opening=opening)
         own, outside = self._sorted_out(found.answer.addresses)
         if not own:
             yield from self._check_headless(found.answer, is_watched=limits.targets is not None)
@@ -160,13 +163,21 @@ class Discovery:
         outside = self.config.networks.outside(listed)
         return self._own_among(listed - outside if outside else listed), outside
 
-    def find(self, name: str, samples: int = 1, *, share: float = 1.0, begun: Answer | None = None) -> Sampling:
+    def find(
+        self,
+        name: str,
+        samples: int = 1,
+        *,
+        share: float = 1.0,
+        begun: Answer | None = None,
+        opening: TimedQuestion | None = None,
+    ) -> Sampling:
         """Look up the addresses of one name, in the families that are wanted."""
-        opening = self.opening.question.rtype
-        first = yield from self._sampled(Question(name, opening), samples, share, begun)
+        rtype = (opening or self.opening).question.rtype
+        first = yield from self._sampled(Question(name, rtype), samples, share, begun)
         match self.config.family:
             case "auto" if first.answer.outcome is Outcome.NODATA:
-                other: RecordType = "AAAA" if opening == "A" else "A"
+                other: RecordType = "AAAA" if rtype == "A" else "A"
                 second = yield from self._sampled(Question(name, other), samples, share)
                 return second if second.answer.addresses else first
             case "both":

@@ -71,9 +71,15 @@ class SrvDiscovery(Discovery):
         """Return None: addresses alone are never enough."""
         return None
 
-    def steps(self, limits: Limits = UNLIMITED, now: float = 0.0, begun: Answer | None = None) -> Steps:
+    def steps(
+        self,
+        limits: Limits = UNLIMITED,
+        now: float = 0.0,
+        begun: Answer | None = None,
+        opening: TimedQuestion | None = None,
+    ) -> Steps:
         """Look the Service up once, as `Discovery.steps`."""
-        listing = yield from super().steps(limits, now, begun)
+        listing = yield from super().steps(limits, now, begun, opening)
         listed: frozenset[bytes] = frozenset(map(address_of, listing.endpoints | listing.own))
         if not listed:
             return listing

@@ -173,7 +173,7 @@ class PollThread:
         self._starting = threading.RLock()
 
     def _announce(self) -> None:
-        for wake in tuple(self._listeners):
+        for wake in self._listeners.copy():  # in one step, without the GIL too: callers come and go
             wake.set()
 
     def _look_up(self, mine: _SharedLookup) -> BaseException | None:

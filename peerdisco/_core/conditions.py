@@ -52,7 +52,7 @@ class ConditionLog:
         """
         for code, message in conditions.items():
             self._known.setdefault(code, _Condition()).on_update(message, now)
-        known = tuple(self._known.items())
+        known = self._snapshot()
         for code, condition in known:
             if code not in conditions:
                 condition.on_update("", now)
@@ -63,7 +63,11 @@ class ConditionLog:
 
     def flush(self, now: float, peers: int) -> None:
         """Log at once what is held back, since no update follows."""
-        self._log([each for each in tuple(self._known.items()) if each[1].has_news], now, peers)
+        self._log([each for each in self._snapshot() if each[1].has_news], now, peers)
+
+    def _snapshot(self) -> tuple[tuple[str, _Condition], ...]:
+        # `copy` is one step without the GIL too; walking through what other threads change is not.
+        return tuple(self._known.copy().items())
 
     def _log(self, due: Iterable[tuple[str, _Condition]], now: float, peers: int) -> None:
         # All are marked as told first, so that a logging handler that raises is not called again and again.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from logging import DEBUG
 
@@ -92,18 +93,20 @@ class WatcherState:
         self._lookups += 1
         self.last_error = None
         if self._kinds_of_failures:
-            kept = {kind: at for kind, at in tuple(self._kinds_of_failures.items()) if now - at < QUIET}
+            kept = {kind: at for kind, at in self._kinds_of_failures.copy().items() if now - at < QUIET}
             self._kinds_of_failures = kept
-        if self._listing_states or listing is not self._latest:
-            self._latest, self._listing_states = listing, conditions_of(listing)
-            if self._listing_states:
-                self._listing_states = with_server(self._listing_states, self.lookup.answered_by)
-        states, changed = self._listing_states, before._packed is not roster.peers._packed
+        states = self._listing_states
+        if states or listing is not self._latest:
+            self._latest, states = listing, conditions_of(listing)
+            if states:
+                states = with_server(states, self.lookup.answered_by)
+        changed = before._packed is not roster.peers._packed
         code = (states and empty_code(states)) or ("changed" if changed else "unchanged")
         self._counters.on_listing(code, 0.0 if began_at is None else now - began_at, len(listing.outside))
         if states and len(roster.peers):
-            for code in EMPTY:
-                states.pop(code, None)  # not so until it is confirmed
+            # Not so until it is confirmed. A new dict: a caller of `wait_for` may be walking through the old one.
+            states = {code: text for code, text in states.items() if code not in EMPTY}
+        self._listing_states = states
         self._tell(before, states, now)
 
     def on_failure(self, error: BaseException, cost: Cost = _NO_COST) -> None:
@@ -187,7 +190,7 @@ class WatcherState:
         self._subscribers.append(entry)
 
         def unsubscribe() -> None:
-            if entry in self._subscribers:
+            with suppress(ValueError):  # it has been, perhaps by another thread just now
                 self._subscribers.remove(entry)
 
         return unsubscribe

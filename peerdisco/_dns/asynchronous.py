@@ -118,7 +118,7 @@ async def _reply_over_udp(
     def take(reply: bytes) -> bytes | None:
         if hears(reply):
             return reply
-        pool.ignored += 1
+        pool.on_ignored()
         return None
 
     try:

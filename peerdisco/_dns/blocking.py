@@ -127,7 +127,7 @@ def _reply_over_udp(
     try:
         room = query.udp_room(message) + 1
         while not hears(reply := _receive(sock, room, deadline, pool)):
-            pool.ignored += 1
+            pool.on_ignored()
     finally:
         sock.close()
     return reply

@@ -7,6 +7,8 @@ Laws of this module:
 - A TCP connection takes any number of queries until the server closes it, or until it is a second old: dnsmasq
   answers over a connection from its cache as it was when the connection was opened.
 - A child of a fork shares no connection with its parent.
+- Many threads use one pool, with the GIL or without, and nothing waits for a lock: each step on a list or dict is
+  atomic, and what is counted is counted for each thread.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import os
 import select
 import socket
 import time
-from collections import defaultdict
 from collections.abc import Callable
+from threading import get_ident
 from typing import NamedTuple
 
 from peerdisco._dns import query
@@ -78,18 +80,26 @@ class SocketPool:
     Args:
         most_idle: how many to keep for each server.
         clock: monotonic seconds.
-
-    Attributes:
-        ignored: replies over UDP that were not to the query, since the pool was made.
     """
 
     def __init__(self, most_idle: int = MOST_IDLE, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.ignored = 0
         self._most_idle = most_idle
         self._clock = clock
         self._closed = False
-        self._idle: defaultdict[Nameserver, list[Connection]] = defaultdict(list)
+        self._idle: dict[Nameserver, list[Connection]] = {}
         self._pid = os.getpid()
+        # By the id of the thread, since `+=` from several threads at once loses some.
+        self._ignored: dict[int, int] = {}
+
+    @property
+    def ignored(self) -> int:
+        """How many replies over UDP were not to the query, since the pool was made."""
+        return sum(self._ignored.copy().values())
+
+    def on_ignored(self) -> None:
+        """Count a reply that was not to the query."""
+        thread = get_ident()
+        self._ignored[thread] = self._ignored.get(thread, 0) + 1
 
     def send(self, exchange: Exchange) -> Sent | None:
         """Send a query over UDP, or over a TCP connection that is open; None where there is none of those.
@@ -123,7 +133,7 @@ class SocketPool:
         self.check()
         if self._pid != os.getpid():
             self._forget_parent()
-        idle = self._idle[server]
+        idle = self._idle.setdefault(server, [])
         while sock := _popped(idle):
             if self._clock() - sock.opened_at < _LONGEST_LIFE:
                 return sock
@@ -132,11 +142,11 @@ class SocketPool:
 
     def keep(self, sock: Connection, server: Nameserver) -> None:
         """Take a connection back whose last exchange went well; close any other, so that no late reply is taken."""
-        idle = self._idle[server]
-        if self._closed or len(idle) >= self._most_idle:
-            sock.close()
-        else:
-            idle.append(sock)
+        idle = self._idle.setdefault(server, [])
+        idle.append(sock)
+        # Only now, since other threads may have kept theirs or closed the pool meanwhile.
+        while len(idle) > (0 if self._closed else self._most_idle) and (extra := _popped(idle)):
+            extra.close()
 
     def sleep(self, seconds: float) -> None:
         """Wait; hardly longer than the pool is open."""
@@ -155,8 +165,8 @@ class SocketPool:
         self._close_idle()
 
     def _close_idle(self) -> None:
-        every, self._idle = self._idle, defaultdict(list)
-        for idle in tuple(every.values()):  # other threads may still take from these
+        every, self._idle = self._idle, {}
+        for idle in every.copy().values():  # other threads may still take from these, and add to them
             while sock := _popped(idle):
                 sock.close()
 

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-import uvloop
 
 from peerdisco import AsyncPeerWatcher
 from peerdisco.testing import FakeResolver, LocalCluster
+from tests.support.loops import needs_uvloop, new_uvloop
+
+UNDER_UVLOOP = pytest.param(new_uvloop, marks=needs_uvloop)
 
 # What is run in the background of a shell is born with Ctrl-C ignored.
 IMPORTS = """
@@ -110,7 +112,6 @@ PROGRAMS = {
     "task in a lookup": TASK_IN_A_LOOKUP,
     "task in a stream": TASK_IN_A_STREAM,
     "asyncio.run repeated": AGAIN_AND_AGAIN,
-    "uvloop": UVLOOP,
 }
 
 INTERRUPTED_THREAD = """
@@ -154,7 +155,9 @@ def command(program: str, cluster: LocalCluster) -> list[str]:
     return [sys.executable, "-W", "error", "-X", "dev", "-c", IMPORTS + program, cluster.nameserver]
 
 
-@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+@pytest.mark.parametrize(
+    "program", [*PROGRAMS.values(), pytest.param(UVLOOP, marks=needs_uvloop)], ids=[*PROGRAMS, "uvloop"]
+)
 def test_exit_with_a_running_watcher(cluster: LocalCluster, program: str) -> None:
     """The interpreter ends with a watcher running: at once, without an error, without a warning."""
     ran = subprocess.run(  # noqa: S603 - a program of this file
@@ -180,8 +183,8 @@ def test_interrupt(cluster: LocalCluster, program: str) -> None:
     assert (out, err, ran.returncode) == ("interrupted 1\n", "", 0)
 
 
-@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_a_watcher_for_each_run(run: Callable[..., tuple[str, ...]]) -> None:
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, UNDER_UVLOOP], ids=["asyncio", "uvloop"])
+def test_a_watcher_for_each_run(factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
     """Each `run` has its own event loop and its own watcher; the same fake serves them all."""
     fake = FakeResolver({"svc": ["10.0.0.2"]})
 
@@ -189,4 +192,6 @@ def test_a_watcher_for_each_run(run: Callable[..., tuple[str, ...]]) -> None:
         async with AsyncPeerWatcher("svc", resolver=fake) as watcher:
             return (await watcher.wait_for(1)).ips
 
-    assert {run(main()) for _ in range(5)} == {("10.0.0.2",)}
+    for _ in range(5):
+        with asyncio.Runner(loop_factory=factory) as runner:
+            assert runner.run(main()) == ("10.0.0.2",)

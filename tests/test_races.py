@@ -6,6 +6,7 @@ GIL the threads take turns every few bytecodes, which shows less.
 
 import logging
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,12 @@ def at_once(work: Callable[[int], _Result], count: int = MANY, *, turns: int = 1
 
     with ThreadPoolExecutor(count) as pool:
         return [result for results in pool.map(run, range(count)) for result in results]
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has a GIL")
+def test_there_is_no_gil() -> None:
+    """On a free-threaded build, these threads run at the same time: no extension module has turned the GIL on."""
+    assert not getattr(sys, "_is_gil_enabled", bool)()
 
 
 def test_one_config_for_all() -> None:

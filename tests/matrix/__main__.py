@@ -3,6 +3,10 @@
 For each CPython from 3.11 on that uv finds, free-threaded builds too, and each that is named: the wheel with the lowest
 and with the newest dependencies, and the sdist with the tests that it brings. Sync, asyncio, uvloop and gevent are
 counted apart; the same tests run under each.
+
+A free-threaded build runs with `PYTHON_GIL=0`, so that no extension module turns the GIL on again, and runs the slow
+tests too. Nothing is compiled: a version of a dependency that has no wheel for a Python is passed over, and uvloop and
+gevent are left out, and named, where they have none at all.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
@@ -24,7 +28,16 @@ ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
 OLDEST = (3, 11)
 DRIVERS = ("thread", "asyncio", "uvloop", "gevent")
+# Those of the test dependencies with native code, and those that tests do without.
+_NATIVE = ("pydantic-core", "hypothesis", "coverage", "uvloop", "gevent", "greenlet", "cffi")
+_OPTIONAL = ("uvloop", "gevent")
+_NEVER = "sys_platform == 'never'"
 _KEPT_LINES = 25
+_ASKED = """
+import sys, sysconfig
+is_free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+print(*sys.version_info[:3], int(is_free), int(not getattr(sys, "_is_gil_enabled", lambda: True)()))
+"""
 
 
 class Python(NamedTuple):
@@ -33,17 +46,24 @@ class Python(NamedTuple):
     Attributes:
         path: its binary.
         name: its version, with a `t` where it is free-threaded.
+        has_gil: whether it has one when it starts, as it is run here.
     """
 
     path: str
     name: str
+    has_gil: bool = True
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment variables that it runs with."""
+        return os.environ | ({} if self.has_gil else {"PYTHON_GIL": "0"})
 
 
 class Row(NamedTuple):
     """What came of one environment.
 
     Attributes:
-        python: the interpreter's name.
+        python: the interpreter's name, and whether it ran without a GIL.
         what: which package, and which dependencies.
         versions: of the runtime dependencies.
         passed: how many tests passed.
@@ -80,22 +100,26 @@ def pythons(named: Sequence[str]) -> Iterator[Python]:
     paths = [entry["path"] for entry in listed if entry["implementation"] == "cpython"] + list(named[is_alone:])
     seen = set()
     for path in paths:
-        asked = "import sys, sysconfig; print(*sys.version_info[:3], sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
-        *version, has_no_gil = map(int, _output([path, "-c", asked]).split())
-        name = ".".join(map(str, version)) + "t" * has_no_gil
+        *version, is_free, _ = map(int, _output([path, "-c", _ASKED]).split())
+        name = ".".join(map(str, version)) + "t" * is_free
         if tuple(version) >= OLDEST and name not in seen:
             seen.add(name)
-            yield Python(path, name)
+            python = Python(path, name, has_gil=not is_free)
+            *_, is_off = _output([path, "-c", _ASKED], environ=python.environ).split()
+            if is_free and is_off == "0":
+                raise RuntimeError(f"{path} is free-threaded, and its GIL is on in spite of PYTHON_GIL=0")
+            yield python
 
 
 def tested(python: Python, what: str, package: Path, tests: Path, scratch: Path, *, lowest: bool) -> Row:
     """Install a package alone into an empty environment, and run the unit tests against it."""
-    row = Row(python.name, what)
+    row = Row(python.name + ("" if python.has_gil else ", no GIL"), what)
     venv, report, constraints = scratch / "venv", scratch / "report.xml", scratch / "constraints.txt"
     binary = str(venv / "bin" / "python")
     try:
         _output([str(UV), "venv", "-q", "--python", python.path, str(venv)])
         install = [str(UV), "pip", "install", "-q", "--python", binary]
+        install += [f"--only-binary={name}" for name in _NATIVE]
         if lowest:  # of a wheel's dependencies, which are not direct, uv would take the newest
             _output([*install, "--resolution", "lowest-direct", "-r", str(ROOT / "pyproject.toml")])
         _output([*install, str(package)])
@@ -103,26 +127,43 @@ def tested(python: Python, what: str, package: Path, tests: Path, scratch: Path,
         versions = dict(line.split("==") for line in installed.splitlines() if "==" in line)
         constraints.write_text("".join(f"{name}=={version}\n" for name, version in versions.items()))
         project = str(ROOT / "pyproject.toml")
-        _output([*install, "-c", str(constraints), "--group", f"{project}:test", "gevent"])
+        without = scratch / "without.txt"
+        without.write_text("".join(f"{name}; {_NEVER}\n" for name in _OPTIONAL))
+        _output([*install, "-c", str(constraints), "--group", f"{project}:test", "--override", str(without)])
     except subprocess.CalledProcessError as error:
         return row._replace(trouble=f"{' '.join(error.cmd[:4])}: {error.stderr[-2000:]}")
     shown = " ".join(f"{name} {versions[name]}" for name in ("dnspython", "tenacity", "pydantic"))
-    return _run_tests(row._replace(versions=shown), binary, tests, report)
+    missing = [name for name in _OPTIONAL if not _is_installed([*install, "-c", str(constraints), name])]
+    shown += "".join(f", no wheel of {name}" for name in missing)
+    return _run_tests(row._replace(versions=shown), python, binary, tests, report)
 
 
-def _run_tests(row: Row, binary: str, tests: Path, report: Path) -> Row:
+def _is_installed(command: Sequence[str]) -> bool:
+    """Install something, and return whether that can be."""
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - our own words
+
+
+def _run_tests(row: Row, python: Python, binary: str, tests: Path, report: Path) -> Row:
     """Run the unit tests of a checkout against what is installed: the checkout's package is out of the way."""
     place = report.parent / "checkout"
     place.mkdir()
     for name in ("tests", "examples"):
         (place / name).symlink_to(tests / name)
     command = [binary, "-P", "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml"), f"--rootdir={tests}"]
-    command += ["-m", "not slow", "-o", "addopts=--import-mode=importlib", f"--junitxml={report}", "-n", "2"]
+    command += [
+        "-m",
+        "not slow" if python.has_gil else "",
+        "-o",
+        "addopts=--import-mode=importlib",
+        f"--junitxml={report}",
+        "-n",
+        "2",
+    ]
     # What tests packaging needs the checkout, and make test runs it there.
     command += [str(tests / "tests"), "-p", "no:cacheprovider"]
     command += [f"--ignore={tests / 'tests' / folder}" for folder in ("e2e", "guides", "docs_look")]
     done = subprocess.run(  # noqa: S603 - our own words
-        command, cwd=place, env=os.environ | {"PYTHONPATH": str(place)}, capture_output=True, text=True, check=False
+        command, cwd=place, env=python.environ | {"PYTHONPATH": str(place)}, capture_output=True, text=True, check=False
     )
     if not report.exists():
         return row._replace(trouble=done.stdout[-3000:] + done.stderr[-1000:])
@@ -141,8 +182,9 @@ def _is_of(case: ET.Element, driver: str) -> bool:
     return re.search(rf"\b{driver}\b", case.attrib["name"]) is not None or f"test_{driver}" in case.attrib["classname"]
 
 
-def _output(command: Sequence[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own words
+def _output(command: Sequence[str], environ: Mapping[str, str] = os.environ) -> str:
+    # Our own words.
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout  # noqa: S603
 
 
 def main(named: Sequence[str]) -> int:

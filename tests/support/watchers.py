@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar, Unpack
 
 import pytest
-import uvloop
 
 from peerdisco import AsyncPeerWatcher, Change, PeerSet, PeerWatcher
 from peerdisco.config import Options
 from peerdisco.testing import FakeClock, FakeResolver
+from tests.support.loops import needs_uvloop, new_uvloop
 
 _Result = TypeVar("_Result")
 
@@ -141,7 +141,7 @@ class _Task:
 class _UvTask(_Task):
     """`AsyncPeerWatcher` under uvloop."""
 
-    loop_factory = staticmethod(uvloop.new_event_loop)
+    loop_factory = staticmethod(new_uvloop)
 
 
 class MakeDriver(Protocol):
@@ -168,7 +168,10 @@ def fake(clock: FakeClock) -> FakeResolver:
     return FakeResolver({"svc": [OWN, FIRST]}, own=OWN, clock=clock)
 
 
-@pytest.fixture(params=[_Thread, _Task, _UvTask], ids=["thread", "asyncio", "uvloop"])
+_UNDER_UVLOOP = pytest.param(_UvTask, marks=needs_uvloop)
+
+
+@pytest.fixture(params=[_Thread, _Task, _UNDER_UVLOOP], ids=["thread", "asyncio", "uvloop"])
 def watch(request: pytest.FixtureRequest) -> Iterator[MakeDriver]:
     """Makes watchers of one driver."""
     with contextlib.ExitStack() as stack:

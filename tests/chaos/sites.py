@@ -83,7 +83,10 @@ class CoreDnsSite:
 
     def __init__(self, stack: ExitStack, seed: int, binary: Path) -> None:
         self._api = stack.enter_context(ApiServer())
-        self._coredns = stack.enter_context(CoreDNS(binary, corefile(self._api.url, ttl=0)))
+        # As in a cluster, it waits for the objects before it answers. Else it may look for the Service before they have
+        # come, see just after that they have, and deny it: its plugin asks whether it has synced after it has looked.
+        text = corefile(self._api.url, ttl=0, startup_timeout="5s")
+        self._coredns = stack.enter_context(CoreDNS(binary, text))
         self.middlebox = stack.enter_context(Middlebox(self._coredns.address, seed))
         self._partition = ExitStack()
         self._is_killed = False

@@ -17,8 +17,12 @@ def corefile(
     zone: str = "cluster.local",
     port: str = "{$PORT}",
     multicluster: bool = False,
+    startup_timeout: str = "1ms",
 ) -> str:
-    """One server for the zone, as kubeadm writes it; `plugins` are further lines of it."""
+    """One server for the zone, as kubeadm writes it; `plugins` are further lines of it.
+
+    CoreDNS waits for the objects of the API server before it answers, for `startup_timeout` at most; its default is 5s.
+    """
     pods = "verified" if "autopath" in plugins else "insecure"
     others, option = (CLUSTERSET, f"multicluster {CLUSTERSET}") if multicluster else ("", "")
     return f"""
@@ -33,7 +37,7 @@ def corefile(
         {option}
         fallthrough in-addr.arpa ip6.arpa
         ttl {ttl}
-        startup_timeout 1ms
+        startup_timeout {startup_timeout}
     }}
     loadbalance
 }}

@@ -1,73 +1,18 @@
 """Peers by the name of a port, lookup by lookup: odd targets, glue that is missing, lists that come in parts."""
 
 import random
-from collections.abc import Mapping
 
 import pytest
 
 from peerdisco import Answer, DiscoveryConfig, LookupFailed, NotHeadlessError, Outcome, Peer, Question
-from peerdisco._core.addresses import pack_ip, text_of
-from peerdisco._core.discovery import Discovery
-from peerdisco._core.listing import UNLIMITED, Limits, Listing
+from peerdisco._core.addresses import pack_ip
+from peerdisco._core.listing import Limits
 from peerdisco._core.roster import Roster
-from peerdisco._core.srv_discovery import SrvDiscovery
 from peerdisco.answers import SrvTarget
 from peerdisco.testing import FakeResolver
 from tests.support.both import ips
-from tests.support.lookups import answered, discovery, named
-
-WEB = "web.default.svc.cluster.local."
-
-
-def srv(targets: Mapping[str, tuple[str, ...]], *, complete: bool = True, port: int = 80) -> Answer:
-    """An SRV answer: targets below the Service, and their glue."""
-    names = {label: f"{label}.{WEB}" for label in targets}
-    glue = {names[label]: tuple(map(pack_ip, addresses)) for label, addresses in targets.items() if addresses}
-    return Answer(
-        Outcome.FOUND, ttl=30, complete=complete, targets=tuple(SrvTarget(n, port) for n in names.values()), glue=glue
-    )
-
-
-def peers(listing: Listing) -> list[Peer]:
-    """The endpoints of a listing as peers, in order."""
-    found = [endpoint for endpoint in listing.endpoints if not isinstance(endpoint, bytes)]
-    return sorted(Peer(text_of(ip), port or None, name or None) for ip, port, name in found)
-
-
-class Zone:
-    """Answers for a Service: its addresses, its SRV answers in turn (the last one stays), its targets."""
-
-    def __init__(self, everyone: list[str], *answers: Answer | None, targets: Mapping[str, str] | None = None) -> None:
-        self.everyone = everyone
-        self.answers = list(answers)
-        self.targets = targets or {}
-        self.asked: list[Question] = []
-
-    def __call__(self, question: Question) -> Answer:
-        """Answer one question."""
-        self.asked.append(question)
-        if question.name == WEB and question.rtype != "SRV":
-            return Answer.of(question, self.everyone)
-        if question.rtype != "SRV":
-            ip = self.targets.get(question.name.partition(".")[0])
-            return Answer.of(question, [ip] if ip else [])
-        if question.name.startswith("_") and "._tcp." not in question.name:
-            return Answer(Outcome.NXDOMAIN)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if answer is None:
-            raise LookupFailed(question, "servfail")
-        return answer
-
-    @property
-    def asked_by_name(self) -> list[str]:
-        """The labels of the targets that were asked for."""
-        return [question.name.partition(".")[0] for question in self.asked if question.rtype == "A"][1:]
-
-
-def looked(zone: Zone, subject: Discovery | None = None, limits: Limits = UNLIMITED, now: float = 0.0) -> Listing:
-    """Look the Service up once."""
-    zone.asked.clear()
-    return answered((subject or named()).steps(limits, now), zone)[0]
+from tests.support.lookups import answered, named
+from tests.support.targets import NAMED, TARGETS, THREE, WEB, Zone, looked, peers, ports_differ, srv
 
 
 def test_addresses_come_first() -> None:
@@ -167,17 +112,6 @@ def test_the_port_that_all_share() -> None:
 
     assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80)] == peers(listing)
     assert (listing.complete, zone.asked_by_name) == (True, [])
-
-
-def ports_differ(*, complete: bool = True) -> Answer:
-    """An SRV answer with one Pod's glue, and two more targets at other ports."""
-    found = srv({"a": ("10.0.0.1",)}, complete=complete)
-    return found._replace(targets=(*found.targets, SrvTarget(f"b.{WEB}", 81), SrvTarget(f"c.{WEB}", 82)))
-
-
-THREE = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
-TARGETS = {"b": "10.0.0.2", "c": "10.0.0.3"}
-NAMED = [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 81, "b"), Peer("10.0.0.3", 82, "c")]
 
 
 def test_ports_that_differ() -> None:
@@ -289,31 +223,6 @@ def test_a_cut_answer_forgets_a_ports_old_number() -> None:
     assert {peer.port for peer in peers(looked(zone, subject))} == {8080}
 
 
-@pytest.mark.parametrize("label", ["3633646139353861", "363364613935"])
-def test_a_hash_is_no_hostname(label: str) -> None:
-    """The labels that kube-dns makes up are not reported as hostnames."""
-    zone = Zone(["10.0.0.1", "10.0.0.2"], srv({label: ("10.0.0.1",), "web-0": ("10.0.0.2",)}))
-
-    assert [Peer("10.0.0.1", 80), Peer("10.0.0.2", 80, "web-0")] == peers(looked(zone))
-
-
-def test_a_multi_cluster_name() -> None:
-    """Endpoints of a multi-cluster Service have the name of their cluster between hostname and Service."""
-    service = "web.default.svc.clusterset.local."
-    targets = (SrvTarget(f"web-0.west.{service}", 80), SrvTarget(f"10-0-0-2.east.{service}", 80))
-    glue = {targets[0].name: (pack_ip("10.0.0.1"),), targets[1].name: (pack_ip("10.0.0.2"),)}
-
-    def by(question: Question) -> Answer:
-        if question.rtype == "SRV":
-            return Answer(Outcome.FOUND, targets=targets, glue=glue)
-        return Answer.of(question, ["10.0.0.1", "10.0.0.2"])
-
-    listing, _ = answered(named(service).steps(), by)
-
-    assert [Peer("10.0.0.1", 80, "web-0"), Peer("10.0.0.2", 80)] == peers(listing)
-    assert listing.targets[pack_ip("10.0.0.1")] == f"web-0.west.{service}".removesuffix(".")
-
-
 def test_this_pod_and_outside() -> None:
     """This Pod and what may not be a peer's are left out."""
     found = srv({"a": ("10.0.0.1",), "b": ("10.0.0.2",), "c": ("127.0.0.1",)})
@@ -347,41 +256,6 @@ def test_no_live_pod_leaves_a_large_service(size: int, grown: int) -> None:
         roster.on_listing(looked(zone, subject, roster.limits, now=5.0 * lookup), 5.0 * lookup)
 
         assert set(everyone) <= set(roster.peers.ips)
-
-
-def with_hostnames(port: int | str | None = None) -> Discovery:
-    """A Discovery that looks up hostnames."""
-    return discovery(of=SrvDiscovery, hostnames=True, port=port)
-
-
-@pytest.mark.parametrize("port", [None, 8080])
-def test_hostnames_without_a_named_port(port: int | None) -> None:
-    """The bare name's SRV gives the hostnames, target by target where glue is missing; the port is the given one."""
-    zone = Zone(THREE, srv({"a": ("10.0.0.1",), "b": ()}), targets=TARGETS)
-    listing = looked(zone, with_hostnames(port))
-
-    assert [Peer("10.0.0.1", port, "a"), Peer("10.0.0.2", port, "b"), Peer("10.0.0.3", port)] == peers(listing)
-    assert (listing.complete, zone.asked_by_name) == (True, ["b"])
-
-
-@pytest.mark.parametrize("answer", [None, Answer(Outcome.NODATA), Answer(Outcome.NXDOMAIN)])
-def test_hostnames_that_can_not_be_had(answer: Answer | None) -> None:
-    """A Service whose hostnames DNS does not say is listed without them; those that were known stay."""
-    assert peers(looked(Zone(THREE, answer), with_hostnames())) == [Peer(ip) for ip in THREE]
-    subject = with_hostnames()
-    looked(Zone(THREE, srv({"a": ("10.0.0.1",)})), subject)
-    if answer is None:
-        assert peers(looked(Zone(THREE, None), subject))[0] == Peer("10.0.0.1", None, "a")
-
-
-def test_hostnames_with_a_named_port() -> None:
-    """Targets without glue are asked for, though all share a port; hashes never are."""
-    found = srv({"a": ("10.0.0.1",), "b": (), "3633646139353861": ()})
-    zone = Zone(THREE, found, targets=TARGETS)
-    listing = looked(zone, with_hostnames("http"))
-
-    assert [Peer("10.0.0.1", 80, "a"), Peer("10.0.0.2", 80, "b"), Peer("10.0.0.3", 80)] == peers(listing)
-    assert zone.asked_by_name == ["b"]
 
 
 def test_srv_that_leads_out_of_the_cluster() -> None:

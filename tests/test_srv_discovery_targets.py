@@ -66,6 +66,18 @@ def test_a_cluster_ip_of_both_families() -> None:
     assert (raised.value.service, raised.value.address) == (WEB, "172.20.0.10")
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_two_names_of_which_one_is_a_hostname(alone: bool) -> None:
+    """`Peer.fqdn` is the target with the hostname that `Peer.name` shows, in any order of the records."""
+    labels = ["10-0-0-1"] if alone else ["b", "10-0-0-1", "a"]
+    for order in (labels, labels[::-1]):
+        listing = looked(Zone([ONE], srv(dict.fromkeys(order, (ONE,)))))
+
+        first = labels[-1]
+        assert peers(listing) == [Peer(ONE, 80, None if alone else first)]
+        assert listing.targets == {pack_ip(ONE): f"{first}.{WEB}".removesuffix(".")}
+
+
 def test_a_service_loses_its_port_for_a_while() -> None:
     """Where no Pod has the port, nothing is listed, this Pod neither; nothing of it is remembered when it is back."""
     gone = Answer(Outcome.NODATA, ttl=5)

@@ -189,18 +189,19 @@ class SrvDiscovery(Discovery):
     ) -> Listing:
         """Give each listed address its port and hostname."""
         hostnames: dict[tuple[bytes, int], str] = {}
-        fqdns: dict[bytes, str] = {}
+        # Of several names, the one that shows the hostname below, whichever comes first in the answer.
+        best: dict[bytes, tuple[bool, str, str]] = {}
         for name, target in targets.items():
             for ip in target.addresses or ():
                 hostname = self._hostname(name, ip)
-                if hostname or ip not in fqdns:
-                    fqdns[ip] = name.removesuffix(".")
+                rank = (not hostname, hostname, name)
+                best[ip] = min(best.get(ip, rank), rank)
                 for port in target.ports if self._fixed_port is None else (self._fixed_port,):
                     # Two names for one endpoint are one peer: a hostname goes before none, and the first before others.
                     told = hostnames.get((ip, port), "")
                     hostnames[ip, port] = min(told, hostname, key=lambda text: (not text, text))
         endpoints: set[NamedEndpoint] = {(ip, port, hostname) for (ip, port), hostname in hostnames.items()}
-        rest = listed - fqdns.keys()
+        rest = listed - best.keys()
         shared = _shared_port(targets) if self._fixed_port is None else self._fixed_port
         is_settled = (
             self._fixed_port is None
@@ -223,7 +224,7 @@ class SrvDiscovery(Discovery):
             ttl=min(listing.ttl, answer.ttl) if answer.targets else listing.ttl,
             complete=listing.complete and waiting <= mine,
             waiting=waiting - mine,
-            targets=fqdns,
+            targets={ip: name.removesuffix(".") for ip, (_, _, name) in best.items()},
         )
 
     def _hostname(self, name: str, ip: bytes) -> str:

@@ -41,7 +41,7 @@ def test_targets() -> None:
 
 def test_glue() -> None:
     """Glue is every address of the additional section by name, IPv4 first, each once."""
-    ipv4, ipv6 = b"\x0a\0\0\1", b"\xfd" + bytes(15)
+    ipv4, ipv6 = b"\xac\x14\0\1", b"\x20\x01" + bytes(14)
     additional = [
         record(TARGET, 28, ipv6),
         record(TARGET.upper(), 1, ipv4),
@@ -139,6 +139,22 @@ def test_aliases_that_do_not_end(answers: list[bytes]) -> None:
     """A loop, or a chain that is too long, is unreadable."""
     with pytest.raises(wire.NoAnswer, match="aliases do not come to an end"):
         wire.read(ASKED, replied(*answers), QUESTION)
+
+
+@pytest.mark.parametrize("other", [record(OWNER, 46, b"signature"), record(OWNER, 33, b"", rclass=3)])
+def test_records_of_another_kind(other: bytes) -> None:
+    """A signature, or a record of another class, hides none that follows it."""
+    said = found(replied(srv(TARGET), other, srv(OTHER), asked=ASKED_SRV))
+
+    assert [target.name for target in said.targets] == ["web-0.web.", "web-1.web."]
+
+
+@pytest.mark.parametrize(("ttl", "expected"), [(0, 0), (2**31 - 1, 2**31 - 1), (2**31, 0)])
+def test_the_longest_ttl(ttl: int, expected: int) -> None:
+    """A TTL is at most 2³¹ - 1 (RFC 2181 section 8), and a greater one counts as 0."""
+    data = bytes(5) + b"\x50" + TARGET
+
+    assert found(replied(record(OWNER, 33, data, ttl=ttl), asked=ASKED_SRV)).ttl == expected
 
 
 def test_a_ttl_with_its_top_bit_set() -> None:

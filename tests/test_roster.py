@@ -7,7 +7,7 @@ import pytest
 from peerdisco import Outcome
 from peerdisco._core.addresses import pack_ip
 from peerdisco._core.listing import Listing
-from tests.support.rosters import THREE, TWO, Story, listed
+from tests.support.rosters import THREE, TWO, Story, cut, listed
 
 
 def test_nothing_is_known_at_first() -> None:
@@ -143,6 +143,55 @@ def test_the_same_answer_is_the_same_list() -> None:
     before = story.roster.peers._packed
     story.on_listing(listed(*THREE), listed(*TWO), listed(*THREE))
     assert story.roster.peers._packed is before
+
+
+def test_the_answers_own_set_is_kept() -> None:
+    """A list that has changed is the very set that the answer brought, so that the next comparison is cheap."""
+    story = Story()
+    answer = listed(*THREE)
+    story.on_listing(listed(*TWO), answer)
+
+    assert story.roster.peers._packed.endpoints is answer.endpoints
+
+
+@pytest.mark.parametrize("first", [(), TWO])
+def test_when_the_list_changed(first: tuple[str, ...]) -> None:
+    """`changed_at` is the time of the first answer, also of an empty one, and then of each change."""
+    story = Story()
+    changed = []
+    for ips in (first, first, THREE, THREE):
+        story.on_listing(listed(*ips))
+        changed.append(story.roster.changed_at)
+        story.clock.advance(10)
+
+    assert changed == [1000.0, 1000.0, 1020.0, 1020.0]
+
+
+def test_this_pod_stays_listed_where_an_answer_may_lack_it() -> None:
+    """A cut answer, or one with Pods that wait for their port, may lack this Pod; a complete one that does counts."""
+    story = Story()
+
+    def members(listing: Listing) -> tuple[str, ...]:
+        story.on_listing(listing)
+        return tuple(peer.ip for peer in story.roster.peers.members)
+
+    assert members(listed(*TWO, own=THREE[2])) == THREE
+    assert members(cut(*TWO, size=2)) == THREE
+    assert members(listed(*TWO)._replace(waiting=frozenset({pack_ip(TWO[0])}))) == THREE
+    assert members(cut(*TWO, size=2)._replace(own=frozenset({pack_ip("10.0.0.9")}))) == (*TWO, "10.0.0.9")
+    assert members(listed(*TWO)) == TWO
+
+
+def test_what_a_peer_is_shown_with() -> None:
+    """Peers have the port that was asked for and the name of their SRV target; the list has the Service's name."""
+    story = Story({"port": 8080})
+    story.on_listing(listed(*TWO)._replace(targets={pack_ip(TWO[0]): "web-0.svc"}))
+
+    assert [(peer.netloc(), peer.fqdn) for peer in story.roster.peers] == [
+        ("10.0.0.1:8080", "web-0.svc"),
+        ("10.0.0.2:8080", None),
+    ]
+    assert story.roster.peers.service == "svc."
 
 
 def test_another_port_is_no_second_peer() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from peerdisco._core.listing import Listing
 from tests.support.rosters import THREE, TWO, Story, cut, listed
 
 
@@ -46,10 +47,11 @@ def test_cut_answers_remove_by_evidence(size: int, samples: int, answers: int) -
     assert missed_answers(story, size=size, samples=samples) == answers
 
 
-def test_a_sample_that_has_the_pod_begins_anew() -> None:
-    """Evidence of absence is void once the Pod is seen."""
+@pytest.mark.parametrize("seen", [cut(THREE[2], size=2), cut(*THREE, size=3), listed(*THREE)])
+def test_an_answer_that_has_the_pod_begins_again(seen: Listing) -> None:
+    """Evidence of absence is void once the Pod is seen, in a sample or in a complete answer."""
     story = Story()
-    story.on_listing(listed(*THREE), *[cut(*TWO, size=2)] * 18, cut(THREE[2], size=2))
+    story.on_listing(listed(*THREE), *[cut(*TWO, size=2)] * 18, seen)
     assert missed_answers(story, size=2) == 19
 
 

@@ -1,14 +1,11 @@
 """What is asked about a Service and what the answers come to: families, ClusterIPs, this Pod, parts of a list."""
 
-import itertools
-
 import pytest
 
-from peerdisco import Answer, ConfigError, LookupFailed, Outcome, Question
+from peerdisco import Answer, ConfigError, Outcome, Question
 from peerdisco._core.addresses import pack_ip, text_of
 from peerdisco._core.listing import Limits, Listing
 from peerdisco.testing import FakeResolver
-from tests.support.both import ips
 from tests.support.lookups import answered, discovery
 
 WEB = "web.default.svc.cluster.local."
@@ -77,6 +74,15 @@ def test_nodata_in_both_families(family: str) -> None:
 
     assert Outcome.NODATA is listing.outcome
     assert [question.rtype for question in questions] == ["A", "AAAA"]
+
+
+@pytest.mark.parametrize("other", [Outcome.NODATA, Outcome.NXDOMAIN])
+def test_what_the_first_family_says_counts(other: Outcome) -> None:
+    """A name without IPv4 exists, whatever the question for IPv6 brings: NODATA, with the TTL of that answer."""
+    answers = {"A": Answer(Outcome.NODATA, ttl=5), "AAAA": Answer(other, ttl=7)}
+    listing, _ = answered(discovery().steps(), lambda question: answers[question.rtype])
+
+    assert (listing.outcome, listing.ttl) == (Outcome.NODATA, 5)
 
 
 def test_nxdomain_is_not_asked_for_again() -> None:
@@ -156,54 +162,6 @@ def test_allowed_networks(networks: str | None, found: list[str], outside: list[
     assert (found, packed(*outside)) == (listed(listing), listing.outside)
 
 
-def cut(*texts: str) -> Answer:
-    """An answer that does not hold all."""
-    return Answer(Outcome.FOUND, packed(*texts), complete=False)
-
-
-def test_samples_until_nothing_is_new() -> None:
-    """Parts are united until two in a row bring nothing new."""
-    a, b, c, d = ips(4)
-    answers = iter([cut(a, b), cut(b, c), cut(c, d), cut(a, c), cut(b, d), cut(a, a)])
-    listing, questions = answered(discovery().steps(), lambda _: next(answers))
-
-    assert ([a, b, c, d], False) == (listed(listing), listing.complete)
-    assert (listing.samples, listing.sample_size, len(questions)) == (5, 2, 5)
-
-
-def test_as_many_samples_as_allowed() -> None:
-    """No more are taken than the caller allows."""
-    numbers = itertools.count(1)
-    listing, questions = answered(discovery().steps(Limits(3)), lambda _: cut(f"10.0.0.{next(numbers)}", "10.0.1.1"))
-
-    assert (listing.samples, len(questions), len(listing.endpoints), listing.complete) == (3, 3, 4, False)
-
-
-def test_a_whole_answer_ends_the_sampling() -> None:
-    """Once an answer holds all, what was sampled before is of no account."""
-    answers = iter([cut("10.0.0.1", "10.0.0.2"), Answer(Outcome.FOUND, packed("10.0.0.3", "10.0.0.4"))])
-    listing, _ = answered(discovery().steps(), lambda _: next(answers))
-
-    assert (listed(listing), listing.complete, listing.samples) == (["10.0.0.3", "10.0.0.4"], True, 1)
-
-
-def test_a_sample_that_fails() -> None:
-    """What is known stands when the next sample can't be had."""
-    fake = FakeResolver()
-    fake.script("web", [cut("10.0.0.1", "10.0.0.2"), "timeout"])
-    listing, _ = answered(discovery().steps(), fake)
-
-    assert (listed(listing), listing.complete) == (["10.0.0.1", "10.0.0.2"], False)
-
-
-def test_a_first_answer_that_fails() -> None:
-    """Without any answer the failure is told."""
-    with pytest.raises(LookupFailed) as raised:
-        answered(discovery().steps(), FakeResolver({"web": "servfail"}))
-
-    assert raised.value.reason == "servfail"
-
-
 def test_a_name_too_long() -> None:
     """A Service whose absolute name is too long is refused before anything is asked."""
     with pytest.raises(ConfigError):
@@ -262,10 +220,11 @@ FOREIGN = "wild.example.com."
 @pytest.mark.parametrize("family", ["auto", "ipv6", "both"])
 def test_a_foreign_alias(family: str) -> None:
     """An alias that leaves the cluster domain counts as NXDOMAIN, whatever addresses it has."""
-    answer = Answer(Outcome.FOUND, packed("93.184.216.34"), canonical=FOREIGN)
+    answer = Answer(Outcome.FOUND, packed("93.184.216.34"), 30, canonical=FOREIGN)
     listing, _ = answered(discovery(family=family).steps(), lambda _: answer)
 
     assert (listing.outcome, listing.endpoints, listing.foreign_alias) == (Outcome.NXDOMAIN, frozenset(), FOREIGN)
+    assert (listing.ttl, listing.complete) == (30, True)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from peerdisco import Answer, LookupFailed, NotHeadlessError, Outcome, Question
+from peerdisco import Answer, NotHeadlessError, Outcome, Question
 from peerdisco._core.addresses import pack_ip, reverse_name, text_of
-from peerdisco._core.discovery import TimedQuestion
-from peerdisco._core.listing import UNLIMITED, Limits, Listing
+from peerdisco._core.listing import Listing
 from peerdisco.answers import SrvTarget
-from peerdisco.errors import Reason
 from peerdisco.testing import FakeResolver
 from tests.support.lookups import answered, discovery
 
@@ -52,9 +50,10 @@ def test_a_cluster_ip_by_ptr() -> None:
         asked.append(question)
         return head(question)
 
-    with pytest.raises(NotHeadlessError, match=HEAD):
+    with pytest.raises(NotHeadlessError, match=HEAD) as raised:
         answered(discovery().steps(), by)
 
+    assert raised.value.service == WEB
     assert [Question(WEB, "A"), Question(WEB, "SRV"), Question(reverse_name(pack_ip(HEAD)), "PTR")] == asked
 
 
@@ -65,6 +64,26 @@ def test_a_dual_stack_cluster_ip(family: str, address: str) -> None:
         answered(discovery(family=family).steps(), head)
 
     assert address == raised.value.address
+
+
+@pytest.mark.parametrize("witness", ["SRV", "PTR"])
+def test_the_ipv4_address_is_told_first(witness: str) -> None:
+    """The error names the IPv4 address of a dual-stack ClusterIP, whichever sorts first."""
+
+    def by(question: Question) -> Answer:
+        if question.rtype in ("SRV", "PTR") and question.rtype != witness:
+            return Answer(Outcome.NODATA)
+        match question.rtype:
+            case "SRV":
+                return Answer(Outcome.FOUND, targets=(SrvTarget(WEB, 80),))
+            case "PTR":
+                return Answer(Outcome.FOUND, names=(WEB,))
+        return Answer.of(question, ["2001:db8::7", "172.20.0.10"])
+
+    with pytest.raises(NotHeadlessError) as raised:
+        answered(discovery(family="both").steps(), by)
+
+    assert raised.value.address == "172.20.0.10"
 
 
 @pytest.mark.parametrize("pods", [["10.0.0.1"], ["fd00::1"]])
@@ -103,47 +122,6 @@ def test_srv_that_names_pods() -> None:
     assert [question.rtype for question in questions] == ["A", "SRV"]
 
 
-@pytest.mark.parametrize("limits", [Limits(1, 1), UNLIMITED], ids=["watcher", "one-shot"])
-def test_silent_witnesses(limits: Limits) -> None:
-    """Witnesses that do not answer prove nothing and fail nothing; a watcher asks them again ever more rarely."""
-
-    def by(question: Question) -> Answer:
-        if question.rtype in ("SRV", "PTR"):
-            raise LookupFailed(question, "timeout")
-        return Answer.of(question, [HEAD])
-
-    subject = discovery()
-    asked = []
-    for _ in range(9):
-        listing, questions = answered(subject.steps(limits), by)
-        assert listed(listing) == [HEAD]
-        asked.append("SRV" in [question.rtype for question in questions])
-    rarely = [True, False, True, False, False, True, False, False, False]
-    assert asked == (rarely if limits.targets else [True] * 9)
-
-
-def test_one_silent_witness_of_several() -> None:
-    """While one address has no verdict, both are asked about again by the next lookup but one."""
-
-    def by(question: Question) -> Answer:
-        if question.rtype == "PTR" and "in-addr" in question.name:
-            raise LookupFailed(question, "timeout")
-        return Answer.of(question, [] if question.rtype in ("SRV", "PTR") else ["10.0.0.1", "fd00::1"])
-
-    subject = discovery(family="both")
-    asked = [[question.rtype for question in answered(subject.steps(Limits(1, 1)), by)[1]] for _ in range(3)]
-
-    assert asked == [["A", "AAAA", "SRV", "PTR", "PTR"], ["A", "AAAA"], ["A", "AAAA", "SRV", "PTR", "PTR"]]
-
-
-def test_witnesses_take_a_share_of_the_time() -> None:
-    """A silent witness leaves most of the time."""
-    looking = discovery().steps()
-
-    assert next(looking) == TimedQuestion(Question(WEB, "A"), 1.0)
-    assert TimedQuestion(Question(WEB, "SRV"), 0.1, retry=False) == looking.send(Answer.of(Question(WEB, "A"), [HEAD]))
-
-
 @pytest.mark.parametrize(("pods", "own"), [(["10.0.0.1", "10.0.0.2"], None), (["10.0.0.1"], "10.0.0.1")])
 def test_no_witness_is_needed(pods: list[str], own: str | None) -> None:
     """Several addresses, or this Pod's own, can't be a ClusterIP."""
@@ -176,25 +154,6 @@ def test_a_name_that_is_no_services(name: str) -> None:
 
     listing, questions = answered(discovery(name).steps(), by)
     assert (listed(listing), questions) == ([HEAD], [Question(name, "A")])
-
-
-def test_a_witness_that_was_silent_is_asked_again() -> None:
-    """An SRV answer that says nothing, and a PTR that is lost once, are no verdict."""
-    silent = True
-
-    def by(question: Question) -> Answer:
-        if question.rtype == "PTR":
-            if silent:
-                raise LookupFailed(question, "timeout")
-            return Answer(Outcome.FOUND, names=(WEB,))
-        return Answer(Outcome.NXDOMAIN) if question.rtype == "SRV" else Answer.of(question, [HEAD])
-
-    subject = discovery()
-    assert listed(answered(subject.steps(Limits(1, 1)), by)[0]) == [HEAD]
-    silent = False
-    answered(subject.steps(Limits(1, 1)), by)
-    with pytest.raises(NotHeadlessError):
-        answered(subject.steps(Limits(1, 1)), by)
 
 
 def kube_dns(names: tuple[str, ...], ips: list[str], label: str = "3633646139353861") -> Callable[[Question], Answer]:
@@ -231,18 +190,3 @@ def test_a_dashed_target_proves_a_pod(label: str) -> None:
     listing, questions = answered(discovery().steps(), kube_dns((), ["10.0.0.9"], label))
 
     assert (listed(listing), [question.rtype for question in questions]) == (["10.0.0.9"], ["A", "SRV"])
-
-
-@pytest.mark.parametrize("reason", ["refused", "servfail"])
-def test_a_witness_that_refuses(reason: Reason) -> None:
-    """A server that refuses to be a witness is not asked again for the same addresses, and fails nothing."""
-
-    def by(question: Question) -> Answer:
-        if question.rtype in ("SRV", "PTR"):
-            raise LookupFailed(question, reason)
-        return Answer.of(question, [HEAD])
-
-    subject = discovery()
-    asked = [[question.rtype for question in answered(subject.steps(), by)[1]] for _ in range(3)]
-
-    assert asked == [["A", "SRV", "PTR"], ["A"], ["A"]]

@@ -133,3 +133,13 @@ def test_one_sample_is_enough_of_a_name() -> None:
     sampled = drive(discovery(family="both").find("web-0.web."), perform, LookupFailed)
 
     assert (found, sampled.samples) == ([1.0, 1.0], 1)
+
+
+def test_a_family_that_turns_out_whole() -> None:
+    """A family whose second answer is whole counts with all of that, beside one of which only samples are had."""
+    ipv4 = iter([cut("10.0.0.1", "10.0.0.2"), Answer(Outcome.FOUND, packed("10.0.0.1", "10.0.0.2", "10.0.0.3"))])
+    listing, _ = answered(
+        discovery(family="both").steps(Limits(3)), lambda q: next(ipv4) if q.rtype == "A" else cut("fd00::1", "fd00::2")
+    )
+
+    assert (len(listing.endpoints), listing.samples, listing.sample_size) == (5, 1, 4)

@@ -208,7 +208,7 @@ class Discovery:
             except LookupFailed:
                 break  # what is known stands, and `complete` says that it is not all
             if more.complete:
-                return SampledAnswer(more, 1, 0)
+                return SampledAnswer(more, 1, len(more.addresses))
             union = answer.addresses | more.addresses
             barren = 0 if len(union) > len(answer.addresses) else barren + 1
             taken += 1

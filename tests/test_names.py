@@ -13,6 +13,7 @@ from peerdisco._dns.query import is_name
 from tests.support import bad_input
 
 LABELS = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,20}[a-z0-9_])?", fullmatch=True)
+NO_NAME = "is not a DNS name: use labels of a-z, 0-9, '_' and inner '-', with single dots between them"
 SPELT = st.text(st.sampled_from("aA0.-_ :/[]%\x00\n\u212a\u0130é"), max_size=70)
 
 
@@ -95,6 +96,18 @@ def test_what_is_wrong(text: Any, problem: str) -> None:
         names.labels("service", text)
 
 
+@pytest.mark.parametrize("text", ["10.0.0.1", "web:80"])
+def test_what_to_give_instead(text: str) -> None:
+    """Where a Service is meant, the message says what to give; elsewhere it does not."""
+    problems = []
+    for key in ("service", "namespace"):
+        with pytest.raises(ConfigError) as raised:
+            names.labels(key, text)
+        problems.append(raised.value.problem)
+
+    assert problems[0] == f"{problems[1]}; give the headless Service's name alone"
+
+
 def test_the_longest_name() -> None:
     """253 characters are a name, with or without the final dot; one more is none."""
     longest = ".".join(["a" * 63] * 3 + ["a" * 61])
@@ -143,7 +156,8 @@ def test_a_label_is_one(text: str) -> None:
     with pytest.raises(ConfigError) as raised:
         names.label("namespace", text)
 
-    assert raised.value.key == "namespace"
+    assert (raised.value.key, raised.value.value) == ("namespace", text)
+    assert (raised.value.problem == "must be one DNS label, without dots") is text.startswith("a.b")
 
 
 def test_a_label_in_lower_case() -> None:
@@ -164,6 +178,9 @@ def test_no_port_names(text: str) -> None:
         names.port_name("port", text)
 
     assert ("port", text) == (raised.value.key, raised.value.value)
+    assert raised.value.problem == (
+        "must be a number from 1 to 65535, or a Service port's name: at most 63 of a-z, 0-9 and inner '-'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,13 +217,16 @@ def test_a_services_form(name: str, is_service: bool) -> None:
         (". .", "is empty"),
         ("X X", "contains a blank or a control character"),
         ("X[fd00::1]", "has a colon"),
-        ("X!", "is not a DNS name: use labels of a-z, 0-9, '_' and inner '-', with single dots between them"),
+        ("X!", NO_NAME),
         ("http://svc", "is a URL"),
         ("[fd00::1]", "is an IP address"),
         ("svc/web", "has a slash"),
         ("svc:80", "has a colon"),
         ("a b", "contains a blank or a control character"),
         ("a" * 64 + ".b", "has a label longer than 63 characters"),
+        ("10.0.0.1", "is an IP address"),
+        (f"{'a' * 63}.-", NO_NAME),
+        (f"{'a' * 33}..{'b' * 33}", NO_NAME),
     ],
 )
 def test_what_is_wrong_with_a_name(text: str, problem: str) -> None:

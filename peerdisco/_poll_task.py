@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from peerdisco._core.failures import detached, is_interrupt
-from peerdisco._core.listing import Cost, Listing
+from peerdisco._core.listing import Listing
 from peerdisco._core.watcher import ChangeCursor, WatcherState
 from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.clock import SYSTEM_CLOCK
@@ -181,12 +181,12 @@ class PollTask:
             if run is None:
                 run = self._lookup.begin(self.watch.limits)
             listing = await self._run_lookup(run)
-            self.watch.on_listing(listing, run.cost)
+            self.watch.on_listing(listing, run)
         except BaseException as error:
             if _ends_task(error):
                 raise
             if not self.watch.stopping:
-                self.watch.on_failure(error, run.cost if run else Cost())
+                self.watch.on_failure(error, run)
             return error
         finally:
             if not before._is_unchanged(self.watch.roster.peers):

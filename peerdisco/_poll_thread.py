@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Callable, Iterator
 
 from peerdisco._core.failures import detached, is_interrupt
-from peerdisco._core.listing import Cost, Listing
+from peerdisco._core.listing import Listing
 from peerdisco._core.watcher import WatcherState
 from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.clock import SYSTEM_CLOCK, WakeEvent
@@ -184,12 +184,12 @@ class PollThread:
                 self._announce()
             run = self._lookup.begin(self.watch.limits)
             listing = self._run_lookup(run)
-            self.watch.on_listing(listing, run.cost)
+            self.watch.on_listing(listing, run)
         except BaseException as error:
             if is_interrupt(error):
                 raise
             if not self.watch.stopping:
-                self.watch.on_failure(error, run.cost if run else Cost())
+                self.watch.on_failure(error, run)
             mine.error = detached(error)
             mine.has_ended = True
             return error

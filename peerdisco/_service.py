@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from logging import DEBUG
 from typing import Any, Literal, cast
 
 from peerdisco._core.conditions import ConditionLog, conditions_of, empty_code, log, with_server
 from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
-from peerdisco._core.listing import PENDING, Cost, Limits, Listing, unlimited
+from peerdisco._core.listing import PENDING, Limits, Listing, unlimited
 from peerdisco._core.srv_discovery import SrvDiscovery
 from peerdisco._options import check_lookup_options
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
@@ -177,13 +177,14 @@ class LookupRun:
 
     Attributes:
         opening: the question that the lookup begins with.
+        began_at: when it began, in seconds on the resolver's clock.
         asking: the question that was asked last.
         questions: how many have been asked so far, every attempt of one that failed included.
     """
 
     def __init__(self, lookup: ServiceLookup, limits: Callable[[], Limits]) -> None:
         self.opening = lookup.discovery.opening
-        self._begun_at = lookup.clock()
+        self.began_at = lookup.clock()
         # As soon as the time is known, so that the rest is done while the reply is on its way.
         self._sent = lookup.send(self.opening.question, lookup.config.timeout) if lookup.send else None
         self._lookup = lookup
@@ -197,18 +198,13 @@ class LookupRun:
         if sent is not None:
             sent.sock.close()
 
-    @property
-    def cost(self) -> Cost:
-        """What it has taken so far."""
-        return Cost(self.questions, self._begun_at)
-
     def ordinary(self, answer: Answer) -> Listing | None:
         """Return what the answer to the opening question comes to, where nothing more is to be asked; else None."""
         return self._lookup.discovery.ordinary(answer)
 
     def rest(self, answer: Answer) -> Steps:
         """Return the questions that follow on the answer to the opening question."""
-        return self._lookup.discovery.steps(self._limits(), self._begun_at, answer, self.opening)
+        return self._lookup.discovery.steps(self._limits(), self.began_at, answer, self.opening)
 
     def ask(self, timed: TimedQuestion) -> Answer:
         """Put a question to a resolver.
@@ -217,7 +213,8 @@ class LookupRun:
             LookupFailed: It got no answer, or no time is left.
         """
         try:
-            return self._checked(timed.question, self._ask(timed, self._lookup.resolver.lookup))
+            answer = self._ask(timed, self._lookup.resolver.lookup)
+            return answer if self._lookup.retries else self._checked(timed.question, answer)
         except LookupFailed as error:
             self.questions += max(0, len(error.attempts) - 1)
             raise
@@ -225,8 +222,8 @@ class LookupRun:
     async def aask(self, timed: TimedQuestion) -> Answer:
         """Put a question to an async resolver, as `ask` does."""
         try:
-            answer: Awaitable[Any] = self._ask(timed, self._lookup.resolver.alookup)
-            return self._checked(timed.question, await answer)
+            answer = await self._ask(timed, self._lookup.resolver.alookup)
+            return answer if self._lookup.retries else self._checked(timed.question, answer)
         except LookupFailed as error:
             self.questions += max(0, len(error.attempts) - 1)
             raise
@@ -252,7 +249,7 @@ class LookupRun:
         Raises:
             LookupFailed: None are.
         """
-        left = self._begun_at + self._lookup.config.timeout - self._lookup.clock()
+        left = self.began_at + self._lookup.config.timeout - self._lookup.clock()
         if left <= 0:
             raise LookupFailed(question, "timeout")
         return left
@@ -264,8 +261,6 @@ class LookupRun:
             LookupFailed: It is no answer to this question; the message names the resolver.
         """
         checked: Answer = answer
-        if self._lookup.retries:
-            return checked
         resolver = self._lookup.resolver
         if problem := _problem(question, answer):
             attempt = Attempt(f"the resolver {type(resolver).__qualname__}", "", "malformed", f"returned {problem}")

@@ -46,20 +46,12 @@ class Counters:
         self.last = ("", 0.0)
         self._durations = [0] * (len(BOUNDS) + 1)
 
-    def on_listing(self, code: str, seconds: float, dropped: int) -> None:
-        """Count a lookup that brought an answer.
-
-        Args:
-            code: what it came to.
-            seconds: how long it took.
-            dropped: how many addresses in the answer may not be a peer's.
-        """
-        self.dropped = dropped
-        self._on_lookup(code, seconds)
-
-    def on_failure(self, error: BaseException, seconds: float) -> None:
-        """Count a lookup that failed after so many seconds."""
-        self._on_lookup(code_of(error), seconds)
+    def on_lookup(self, code: str, seconds: float) -> None:
+        """Count a lookup: the code of what it came to, and how long it took."""
+        self.last = code, seconds
+        self.codes[code] = self.codes.get(code, 0) + 1
+        self.seconds += seconds
+        self._durations[bisect_left(BOUNDS, seconds)] += 1
 
     def on_change(self, before: Endpoints, after: Endpoints) -> None:
         """Count the endpoints that one list has and the other lacks."""
@@ -70,9 +62,3 @@ class Counters:
     def durations(self) -> tuple[tuple[float, int], ...]:
         """Return each bound in seconds, and how many lookups took no longer; the last bound is infinite."""
         return tuple(zip((*BOUNDS, math.inf), itertools.accumulate(self._durations), strict=True))
-
-    def _on_lookup(self, code: str, seconds: float) -> None:
-        self.last = code, seconds
-        self.codes[code] = self.codes.get(code, 0) + 1
-        self.seconds += seconds
-        self._durations[bisect_left(BOUNDS, seconds)] += 1

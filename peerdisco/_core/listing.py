@@ -40,18 +40,6 @@ def unlimited() -> Limits:
     return UNLIMITED
 
 
-class Cost(NamedTuple):
-    """What a lookup took.
-
-    Attributes:
-        questions: how many questions.
-        began_at: when it began, in seconds; None where that is not known.
-    """
-
-    questions: int = 1
-    began_at: float | None = None
-
-
 class Listing(NamedTuple):
     """What a lookup of a Service came to.
 

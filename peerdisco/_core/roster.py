@@ -131,11 +131,12 @@ class Roster:
 
     def wait(self, now: float) -> float:
         """Return the seconds from the end of the last lookup to the next: jittered, and never 0."""
-        floor = self._fleet * self._questions / self._config.max_fleet_qps
+        config = self._config
+        floor = self._fleet * self._questions / config.max_fleet_qps
         pace = max(self._pace, floor)
-        wait = pace * (1 + self._config.jitter * (2 * self._random() - 1))
+        wait = pace * (1 + config.jitter * (2 * self._random() - 1))
         if wait < floor:
-            wait = floor * (1 + self._config.jitter * self._random())
+            wait = floor * (1 + config.jitter * self._random())
         if self.failures and 0 < (expiry := self._stale_in(now)) < wait:
             wait = expiry
         return min(max(wait, floor, _SHORTEST_WAIT), _LONGEST_WAIT)

@@ -19,16 +19,15 @@ from logging import DEBUG
 from peerdisco._core.conditions import EMPTY, QUIET, ConditionLog, conditions_of, empty_code, log, with_server
 from peerdisco._core.counters import Counters, code_of
 from peerdisco._core.failures import detached, is_interrupt
-from peerdisco._core.listing import PENDING, Cost, Limits, Listing
+from peerdisco._core.listing import PENDING, Limits, Listing
 from peerdisco._core.roster import Roster
-from peerdisco._service import ServiceLookup
+from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.errors import ConfigError, NotHeadlessError, PeerDiscoError
 from peerdisco.peers import Change, PackedPeers, PeerSet, Status
 
 Callback = Callable[[Change], object]
 
 _LONGEST_PAUSE = 30.0
-_NO_COST = Cost()
 
 
 class ChangeCursor:
@@ -83,12 +82,11 @@ class WatcherState:
         """Return how much the next lookup may ask."""
         return self.roster.limits
 
-    def on_listing(self, listing: Listing, cost: Cost = _NO_COST) -> None:
+    def on_listing(self, listing: Listing, run: LookupRun) -> None:
         """Take in what a lookup brought."""
         roster = self.roster
         before, now = roster.peers, self.lookup.clock()
-        questions, began_at = cost
-        roster.on_listing(listing, now, questions)
+        roster.on_listing(listing, now, run.questions)
         self._plan(now, roster.wait(now))
         self._lookups += 1
         self.last_error = None
@@ -98,27 +96,28 @@ class WatcherState:
         states = self._listing_states
         if states or listing is not self._latest:
             self._latest, states = listing, conditions_of(listing)
+            self._counters.dropped = len(listing.outside)
             if states:
                 states = with_server(states, self.lookup.answered_by)
         changed = before._packed is not roster.peers._packed
         code = (states and empty_code(states)) or ("changed" if changed else "unchanged")
-        self._counters.on_listing(code, 0.0 if began_at is None else now - began_at, len(listing.outside))
+        self._counters.on_lookup(code, now - run.began_at)
         if states and len(roster.peers):
             # Not so until it is confirmed. A new dict: a caller of `wait_for` may be walking through the old one.
             states = {code: text for code, text in states.items() if code not in EMPTY}
         self._listing_states = states
         self._tell(before, states, now)
 
-    def on_failure(self, error: BaseException, cost: Cost = _NO_COST) -> None:
-        """Take in that a lookup brought nothing."""
+    def on_failure(self, error: BaseException, run: LookupRun | None = None) -> None:
+        """Take in that a lookup brought nothing; None is one that has not even begun."""
         before = self.roster.peers
         self._lookups += 1
         self.last_error = detached(error)
         now = self.lookup.clock()
         self._plan(now, self.pause)  # stands where the roster fails as well
-        self.roster.on_failure(now, cost.questions)
+        self.roster.on_failure(now, 1 if run is None else run.questions)
         self._plan(now, self.roster.wait(now))
-        self._counters.on_failure(error, 0.0 if cost.began_at is None else now - cost.began_at)
+        self._counters.on_lookup(code_of(error), 0.0 if run is None else now - run.began_at)
         if not isinstance(error, PeerDiscoError) and type(error) not in self._kinds_of_failures:
             self._kinds_of_failures[type(error)] = now
             self._log(
@@ -287,11 +286,12 @@ class WatcherState:
             self._log(log.debug, "%s: lookup %d: %s", before.service, self._lookups, said, extra=facts)
         if states or not self._states.is_at_rest:
             self._log(self._states.update, states, now, len(self.roster.peers))
-        self._tell_change(before)
+        if before._packed is not self.roster.peers._packed:
+            self._tell_change(before)
 
     def _tell_change(self, before: PeerSet) -> None:
         peers = self.roster.peers
-        change = None if before._packed is peers._packed else Change.between(before._packed, peers)
+        change = Change.between(before._packed, peers)
         if change is not None:
             self._counters.on_change(before._packed.endpoints, peers._packed.endpoints)
             facts = self._facts("changed", added=change.added_ips, removed=change.removed_ips)

@@ -31,10 +31,11 @@ class Story:
         """So many lookups, 1 s apart."""
         for _ in range(times):
             self.clock.advance(1)
+            run = self.watch.lookup.begin()
             try:
-                self.watch.on_listing(run_lookup(self.watch.lookup.begin()))
+                self.watch.on_listing(run_lookup(run), run)
             except PeerDiscoError as error:
-                self.watch.on_failure(error)
+                self.watch.on_failure(error, run)
         return self.watch.roster.peers
 
     def give_up(self, count: int | None = None, *, replicas: int | None = None, stable_for: float = 0) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from logging import DEBUG
 from typing import Any, Literal, cast
 
@@ -10,6 +11,7 @@ from peerdisco._core.conditions import ConditionLog, conditions_of, empty_code, 
 from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
 from peerdisco._core.listing import PENDING, Limits, Listing, unlimited
 from peerdisco._core.srv_discovery import SrvDiscovery
+from peerdisco._dns.sockets import Sent
 from peerdisco._options import check_lookup_options
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
 from peerdisco.clock import Clock
@@ -105,7 +107,12 @@ class ServiceLookup:
         self.resolver = chosen
         # Our own resolver, and no subclass or object with a method of its own: it retries, and can be trusted.
         self.retries = getattr(getattr(chosen, method), "__func__", None) is getattr(DnsResolver, method)
-        self.send = self.resolver.send if self.retries else None
+        self.ask: Callable[..., Any] | None = None
+        self.send: Callable[[Question, float], Sent | None] | None = None
+        if self.retries:
+            go_on = DnsResolver._lookup if method == "lookup" else DnsResolver._alookup  # noqa: SLF001 - shared inside the package
+            self.ask = partial(go_on, chosen)
+            self.send = partial(DnsResolver._send, chosen)  # noqa: SLF001 - likewise
         kind = SrvDiscovery if isinstance(config.port, str) or config.hostnames else Discovery
         self.discovery = kind(config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))
         self.service = self.discovery.service
@@ -213,7 +220,7 @@ class LookupRun:
             LookupFailed: It got no answer, or no time is left.
         """
         try:
-            answer = self._ask(timed, self._lookup.resolver.lookup)
+            answer = self._ask(timed, self._lookup.ask or self._lookup.resolver.lookup)
             return answer if self._lookup.retries else self._checked(timed.question, answer)
         except LookupFailed as error:
             self.questions += max(0, len(error.attempts) - 1)
@@ -222,7 +229,7 @@ class LookupRun:
     async def aask(self, timed: TimedQuestion) -> Answer:
         """Put a question to an async resolver, as `ask` does."""
         try:
-            answer = await self._ask(timed, self._lookup.resolver.alookup)
+            answer = await self._ask(timed, self._lookup.ask or self._lookup.resolver.alookup)
             return answer if self._lookup.retries else self._checked(timed.question, answer)
         except LookupFailed as error:
             self.questions += max(0, len(error.attempts) - 1)
@@ -237,11 +244,10 @@ class LookupRun:
         sent, self._sent = self._sent, None
         self.questions += 1
         self.asking = timed.question
-        if sent is not None:
-            return ask(timed.question, left * timed.share, sent=sent)
-        if timed.retry or not self._lookup.retries:
-            return ask(timed.question, left * timed.share)
-        return ask(timed.question, left * timed.share, retry=False)
+        seconds = left * timed.share
+        if not self._lookup.retries:
+            return ask(timed.question, seconds)
+        return ask(timed.question, seconds, sent, retry=timed.retry)
 
     def _time_left(self, question: Question) -> float:
         """Return the seconds that are left.

@@ -141,35 +141,18 @@ class DnsResolver:
         """How many replies over UDP were ignored, since they were not to the query (RFC 5452 section 9.1)."""
         return self._pool.ignored
 
-    def send(self, question: Question, timeout: float) -> Sent | None:
-        """Send the first query of a lookup, so that what else there is to do is done while the reply is on its way.
-
-        Args:
-            question: what the lookup asks.
-            timeout: seconds for the whole lookup.
-
-        Returns:
-            What `lookup` or `alookup` goes on from; None where nothing was sent, and they begin by themselves.
-        """
-        try:
-            exchange = opening(question, self._servers(question), timeout, self._state)
-            return self._pool.send(exchange)
-        except (LookupFailed, OSError):
-            return None  # the lookup finds the same, and says so
-
-    def lookup(self, question: Question, timeout: float, *, retry: bool = True, sent: Sent | None = None) -> Answer:
+    def lookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:
         """Answer one question.
 
         Args:
             question: an absolute name and a type.
             timeout: seconds for everything, retries included.
             retry: False to ask each server once at most.
-            sent: the first query, where `send` has sent it.
 
         Raises:
             LookupFailed: No server answered.
         """
-        return blocking.lookup(self._begin(question, timeout, sent, retry=retry), self._pool, sent)
+        return self._lookup(question, timeout, retry=retry)
 
     async def alookup(
         self,
@@ -177,12 +160,9 @@ class DnsResolver:
         timeout: float,  # noqa: ASYNC109 - the twin of `lookup`
         *,
         retry: bool = True,
-        sent: Sent | None = None,
     ) -> Answer:
         """Answer one question, as `lookup` does, without blocking the event loop."""
-        from peerdisco._dns import asynchronous
-
-        return await asynchronous.lookup(self._begin(question, timeout, sent, retry=retry), self._pool, sent)
+        return await self._alookup(question, timeout, retry=retry)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -206,6 +186,39 @@ class DnsResolver:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _send(self, question: Question, timeout: float) -> Sent | None:
+        """Send the first query of a lookup, so that what else there is to do is done while the reply is on its way.
+
+        Args:
+            question: what the lookup asks.
+            timeout: seconds for the whole lookup.
+
+        Returns:
+            What `_lookup` or `_alookup` goes on from; None where nothing was sent, and they begin by themselves.
+        """
+        try:
+            exchange = opening(question, self._servers(question), timeout, self._state)
+            return self._pool.send(exchange)
+        except (LookupFailed, OSError):
+            return None  # the lookup finds the same, and says so
+
+    def _lookup(self, question: Question, timeout: float, sent: Sent | None = None, *, retry: bool = True) -> Answer:
+        """Answer one question, as `lookup` does; its first query may have been sent."""
+        return blocking.lookup(self._begin(question, timeout, sent, retry=retry), self._pool, sent)
+
+    async def _alookup(
+        self,
+        question: Question,
+        timeout: float,  # noqa: ASYNC109 - the twin of `_lookup`
+        sent: Sent | None = None,
+        *,
+        retry: bool = True,
+    ) -> Answer:
+        """Answer one question, as `_lookup` does."""
+        from peerdisco._dns import asynchronous
+
+        return await asynchronous.lookup(self._begin(question, timeout, sent, retry=retry), self._pool, sent)
 
     def _begin(self, question: Question, timeout: float, sent: Sent | None, *, retry: bool) -> Lookup:
         begun = sent and sent.exchange

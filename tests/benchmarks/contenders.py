@@ -25,7 +25,6 @@ from peerdisco import (
     discover_peers,
 )
 from peerdisco._dns.query import UDP_PAYLOAD
-from peerdisco._dns.sockets import Sent
 from peerdisco.config import Options
 from tests.benchmarks import raw
 from tests.benchmarks.replies import DOMAIN, NAMESPACE, OWN, dressed_service, full_name, service
@@ -167,9 +166,9 @@ class CountingResolver(DnsResolver):
         super().__init__(nameserver)
         self._looked_up = threading.Semaphore(0)
 
-    def lookup(self, question: Question, timeout: float, *, retry: bool = True, sent: Sent | None = None) -> Answer:
+    def lookup(self, question: Question, timeout: float, *, retry: bool = True) -> Answer:
         """Answer one question."""
-        answer = super().lookup(question, timeout, retry=retry, sent=sent)
+        answer = super().lookup(question, timeout, retry=retry)
         self._looked_up.release()
         return answer
 

@@ -37,13 +37,13 @@ BUGS = {
     ),
     "this Pod is not left out": Bug(
         "_core/discovery.py",
-        "listing = Listing(answer.outcome, listed.difference(own, outside), own,",
-        "listing = Listing(answer.outcome, listed.difference(outside), own,",
+        "endpoints = listed.difference(own, outside) or NOBODY",
+        "endpoints = listed.difference(outside) or NOBODY",
     ),
     "no lookup is planned after a failure": Bug(
         "_core/watcher.py",
-        "self._plan(now, self.roster.wait(now))\n        self._counters.on_failure",
-        "self._plan(now, math.inf)\n        self._counters.on_failure",
+        "self._plan(now, self.roster.wait(now))\n        self._counters.on_lookup(code_of(error)",
+        "self._plan(now, math.inf)\n        self._counters.on_lookup(code_of(error)",
     ),
     "what is missing in a cut answer is gone": Bug(
         "_core/roster.py",
@@ -65,7 +65,7 @@ BUGS = {
     ),
     "max_fleet_qps is ignored": Bug(
         "_core/roster.py",
-        "floor = self._fleet * self._questions / self._config.max_fleet_qps",
+        "floor = self._fleet * self._questions / config.max_fleet_qps",
         "floor = 0.0",
     ),
     "a list that is too old is kept": Bug(

@@ -74,7 +74,7 @@ class _Resolver(DnsResolver):
     def environment(self) -> Environment:
         return self._where
 
-    def lookup(self, question: Question, timeout: float, *, retry: bool = True, sent: Sent | None = None) -> Answer:
+    def lookup(self, question: Question, timeout: float, sent: Sent | None = None, *, retry: bool = True) -> Answer:
         assert sent is None
         self.attempted += 1
         run = Lookup(question, self._servers(question), timeout, self._state, retry=retry)

@@ -14,7 +14,8 @@ from peerdisco._core import names
 from peerdisco._core.addresses import pack_ips, text_of
 from peerdisco._core.defaults import ProcessDefault
 from peerdisco._dns import blocking
-from peerdisco._dns.lookup import Lookup, ResolverState, opening
+from peerdisco._dns.exchange import ResolverState, opening
+from peerdisco._dns.lookup import Lookup
 from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.sockets import MOST_IDLE, Sent, SocketPool

@@ -4,8 +4,8 @@ import pytest
 from tenacity import Retrying
 
 from peerdisco import Answer, LookupFailed, Outcome, Question
+from peerdisco._dns.exchange import Exchange
 from peerdisco._dns.lists import KnownList
-from peerdisco._dns.lookup import Exchange
 from peerdisco._dns.memory import ServerMemory
 from tests.support.rounds import (
     FIRST,

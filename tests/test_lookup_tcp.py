@@ -9,7 +9,8 @@ import pytest
 from peerdisco import LookupFailed, Outcome
 from peerdisco._core.addresses import pack_ip
 from peerdisco._dns import query
-from peerdisco._dns.lookup import MAX_ALIASES, Exchange
+from peerdisco._dns.exchange import Exchange
+from peerdisco._dns.lookup import MAX_ALIASES
 from peerdisco._dns.memory import ServerMemory
 from tests.support.rounds import (
     FIRST,

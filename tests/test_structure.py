@@ -52,6 +52,7 @@ EXPORTED = [
 # What each part may import of ours. A name that ends in a dot stands for a whole package.
 PUBLIC = {"answers", "clock", "config", "environment", "errors", "peers", "resolvers"}
 VOCABULARY = {"_core.addresses", "_core.names", "_core.listing", "answers", "config", "errors"}
+EXCHANGES = {"_dns.exchange", "_dns.lookup", "_dns.nameserver", "_dns.query", "_dns.sockets", "answers", "errors"}
 MAY_IMPORT: dict[str, set[str]] = {
     "_version": set(),
     "errors": set(),
@@ -93,15 +94,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_dns.found": {"_dns.lists", "_dns.query", "_dns.records", "answers"},
     "_dns.reply": {"_dns.found", "_dns.lists", "_dns.query", "_dns.records", "answers", "errors"},
     "_dns.memory": {"_dns.nameserver", "answers"},
-    "_dns.lookup": {"_dns.lists", "_dns.memory", "_dns.nameserver", "_dns.query", "_dns.reply", "answers", "errors"},
-    "_dns.sockets": {"_dns.query", "_dns.lookup", "_dns.nameserver"},
-    "_dns.blocking": {"_dns.nameserver", "_dns.lookup", "_dns.query", "_dns.sockets", "answers", "errors"},
-    "_dns.asynchronous": {"_dns.nameserver", "_dns.lookup", "_dns.query", "_dns.sockets", "answers", "errors"},
+    "_dns.exchange": {"_dns.lists", "_dns.memory", "_dns.nameserver", "_dns.query", "_dns.reply", "answers", "errors"},
+    "_dns.lookup": {"_dns.exchange", "_dns.lists", "_dns.nameserver", "_dns.query", "_dns.reply", "answers", "errors"},
+    "_dns.sockets": {"_dns.exchange", "_dns.query", "_dns.nameserver"},
+    "_dns.blocking": EXCHANGES,
+    "_dns.asynchronous": EXCHANGES,
 }
 IO = {"asyncio", "select", "selectors", "socket", "subprocess", "threading", "time"}
-WITHOUT_IO = {f"_dns.{part}" for part in ("query", "records", "lists", "found", "reply", "lookup", "memory")} | {
-    f"cli._doctor_{part}" for part in ("ask", "headless", "observations", "print", "report", "where", "who")
-}
+WITHOUT_IO = {
+    f"_dns.{part}" for part in ("query", "records", "lists", "found", "reply", "exchange", "lookup", "memory")
+} | {f"cli._doctor_{part}" for part in ("ask", "headless", "observations", "print", "report", "where", "who")}
 # `addresses` uses the one function of `socket` that does no I/O: an address as text, in half of `ipaddress`'s time.
 NO_IO_ALL_THE_SAME = {("_core.addresses", "socket")}
 FOR_ASYNCIO = {"aio", "_poll_task", "_dns.asynchronous"}
@@ -119,6 +121,7 @@ TESTED_ELSEWHERE = {
     "_core.option_values": "test_config",
     "_dns.asynchronous": "test_resolvers and test_sockets run sync and async",
     "_dns.blocking": "test_resolvers and test_sockets run sync and async",
+    "_dns.exchange": "test_lookup",
     "_dns.memory": "test_lookup",
     "_dns.nameserver": "test_config",
     "_local": "test_environment",

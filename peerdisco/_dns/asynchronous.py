@@ -12,7 +12,8 @@ from typing import TypeVar
 from tenacity import AsyncRetrying
 
 from peerdisco._dns import query
-from peerdisco._dns.lookup import Exchange, Lookup
+from peerdisco._dns.exchange import Exchange
+from peerdisco._dns.lookup import Lookup
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.sockets import Connection, Sent, SocketPool
 from peerdisco.answers import Answer

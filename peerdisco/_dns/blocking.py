@@ -13,7 +13,8 @@ from typing import TypeVar
 from tenacity import Retrying
 
 from peerdisco._dns import query
-from peerdisco._dns.lookup import Exchange, Lookup
+from peerdisco._dns.exchange import Exchange
+from peerdisco._dns.lookup import Lookup
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.sockets import SLICE, Connection, Sent, SocketPool, wait_until_writable
 from peerdisco.answers import Answer

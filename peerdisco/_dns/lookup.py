@@ -11,15 +11,14 @@ stands tenacity, with the arguments that `retry_policy` gives to both. Laws of t
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Generator, Sequence
+from typing import Any
 
 from tenacity import retry_if_exception
 
 from peerdisco._dns import query
-from peerdisco._dns.lists import KnownList, known_list, says_the_same
-from peerdisco._dns.memory import ServerMemory
+from peerdisco._dns.exchange import Exchange, ResolverState, diagnosis, exchange_with, is_silence, opening, patience
+from peerdisco._dns.lists import known_list, says_the_same
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.reply import Alias, NoAnswer, NoEdns, fits_udp, read
 from peerdisco.answers import Answer, Outcome, Question
@@ -30,43 +29,6 @@ _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
 _MOST_KNOWN = 16
 _REFUSALS_BELIEVED = 2
-_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
-
-
-class Exchange(NamedTuple):
-    """A message to be sent, and how long its reply is waited for.
-
-    Attributes:
-        server: the nameserver to send it to.
-        transport: `udp` or `tcp`; the length prefix of TCP is the shell's affair.
-        message: the bytes, with their random id.
-        timeout: seconds.
-    """
-
-    server: Nameserver
-    transport: str
-    message: bytes
-    timeout: float
-
-
-class ResolverState(NamedTuple):
-    """What the lookups of one resolver share.
-
-    Attributes:
-        clock: monotonic seconds.
-        random: makes a number from 0 to 1.
-        new_id: makes the two random bytes of a message's id.
-        follows: whether an alias of a name may be followed; else the name has no answer.
-        memory: what is known of the nameservers; kept up to date.
-        known: plain lists of addresses, as each question was last answered; kept up to date.
-    """
-
-    clock: Callable[[], float]
-    random: Callable[[], float]
-    new_id: Callable[[], bytes]
-    follows: Callable[[str, str], bool]
-    memory: ServerMemory
-    known: dict[Question, KnownList]
 
 
 class Lookup:
@@ -100,7 +62,7 @@ class Lookup:
         self._retry = retry
         self._timeout = timeout
         self._deadline = state.clock() + timeout
-        self._patience = _patience(timeout, servers)
+        self._patience = patience(timeout, servers)
         self._attempts: list[Attempt] = []
         self._refusals: dict[Nameserver, int] = {}
         # The exchange that the lookup began with, and its reply where that is still to be looked at by `round`.
@@ -253,7 +215,7 @@ class Lookup:
         exchange = self._opening if begun is not None else None
         if exchange is None:
             now = self._state.clock()
-            exchange = _query(server, question, self._state, now, self._time_for_one(now), edns=edns)
+            exchange = exchange_with(server, question, self._state, now, self._time_for_one(now), edns=edns)
         try:
             reply = (yield exchange) if begun is None else begun
             if exchange.transport == "udp" and query.is_cut(exchange.message, reply):
@@ -319,50 +281,9 @@ class Lookup:
         if isinstance(error, OSError):
             if was_cut:
                 reason = "truncated"
-            elif isinstance(error, (TimeoutError, ConnectionRefusedError)) or error.errno in _UNREACHABLE:
+            elif is_silence(error):
                 self._state.memory.on_silence(server, self._state.clock())
         self._failed(server, transport, reason, detail)
 
     def _failed(self, server: Nameserver, transport: str, reason: Reason, detail: str) -> None:
         self._attempts.append(Attempt(str(server), transport, reason, detail))
-
-
-def opening(question: Question, servers: Sequence[Nameserver], timeout: float, state: ResolverState) -> Exchange:
-    """Return the exchange that a lookup begins with.
-
-    Args:
-        question: what to ask.
-        servers: the nameservers to ask, in order.
-        timeout: seconds for the whole lookup.
-        state: what the lookups of the resolver share.
-    """
-    now = state.clock()
-    return _query(state.memory.in_order(servers, now)[0], question, state, now, _patience(timeout, servers))
-
-
-def _patience(timeout: float, servers: Sequence[Nameserver]) -> float:
-    """Return the seconds for one exchange at first: every server gets its turn in time."""
-    return timeout / max(5, len(servers) + 2)
-
-
-def _query(
-    server: Nameserver, question: Question, state: ResolverState, now: float, timeout: float, *, edns: bool = True
-) -> Exchange:
-    """Return the exchange that puts a question to a server, as far as the server is known."""
-    edns = edns and state.memory.takes_edns(server, now)
-    asked = state.new_id() + query.encode(question, edns=edns)[2:]
-    transport = "tcp" if state.memory.needs_tcp(server, question) else "udp"
-    return Exchange(server, transport, asked, timeout)
-
-
-def diagnosis(error: OSError | NoAnswer) -> tuple[Reason, str]:
-    """Return why an exchange brought no answer: the reason, and what happened, for people."""
-    match error:
-        case NoAnswer():
-            return error.reason, error.detail
-        case TimeoutError():
-            return "timeout", "did not answer"
-        case ConnectionRefusedError():
-            return "refused", "refused: nothing listens there"
-        case _:
-            return "refused", f"can't be reached: {error.strerror or error}"

@@ -23,7 +23,7 @@ from threading import get_ident
 from typing import NamedTuple
 
 from peerdisco._dns import query
-from peerdisco._dns.lookup import Exchange
+from peerdisco._dns.exchange import Exchange
 from peerdisco._dns.nameserver import Nameserver
 
 SLICE = 0.04

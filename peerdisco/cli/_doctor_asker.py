@@ -25,7 +25,8 @@ import dns.rcode
 from peerdisco._core import names
 from peerdisco._dns import query
 from peerdisco._dns.blocking import drive, exchange
-from peerdisco._dns.lookup import Exchange, Lookup, ResolverState, diagnosis
+from peerdisco._dns.exchange import Exchange, ResolverState, diagnosis
+from peerdisco._dns.lookup import Lookup
 from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.sockets import SocketPool

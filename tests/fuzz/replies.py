@@ -13,8 +13,9 @@ from peerdisco import Answer, PeerDiscoError, PeerSet, Question, discover_peers
 from peerdisco._core.addresses import pack_ip
 from peerdisco._dns import query
 from peerdisco._dns.blocking import drive
+from peerdisco._dns.exchange import Exchange, ResolverState
 from peerdisco._dns.lists import known_list, says_the_same
-from peerdisco._dns.lookup import Exchange, Lookup, ResolverState
+from peerdisco._dns.lookup import Lookup
 from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco.answers import RecordType

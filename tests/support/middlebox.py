@@ -14,7 +14,7 @@ import dns.rcode
 import dns.rdatatype
 
 from peerdisco._dns.blocking import exchange
-from peerdisco._dns.lookup import Exchange
+from peerdisco._dns.exchange import Exchange
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.sockets import SocketPool
 from peerdisco.testing._coredns.render import Transport

@@ -10,8 +10,9 @@ import dns.rrset
 
 from peerdisco import Answer, Question
 from peerdisco._core.addresses import pack_ip
+from peerdisco._dns.exchange import Exchange, ResolverState
 from peerdisco._dns.lists import KnownList
-from peerdisco._dns.lookup import Exchange, Lookup, ResolverState
+from peerdisco._dns.lookup import Lookup
 from peerdisco._dns.memory import ServerMemory
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco.testing import FakeClock

@@ -14,7 +14,7 @@ import dns.rcode
 from dns.rdatatype import NS, A
 
 from peerdisco._dns import query as wire
-from peerdisco._dns.lookup import Exchange
+from peerdisco._dns.exchange import Exchange
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco.testing._coredns.faults import spoiled
 from peerdisco.testing._coredns.query import Query, parse

@@ -5,15 +5,18 @@ Laws of this module:
 - What a command prints goes to stdout, everything else to stderr; `_errors` says where errors go.
 - Where nobody reads on, as in `peerdisco lookup svc | head -1`, the command ends in silence, with the exit code that
   a shell shows of a program that SIGPIPE ended.
+- What is printed to a stream that was closed from the start, as by `2>&-`, is lost: the other stream gets none of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from peerdisco._version import __version__
@@ -57,15 +60,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: argparse ended it: 0 after `--help` or `--version`, 2 where the arguments make no sense.
     """
+    _open_closed_streams()
     try:
         try:
             return _run(argv)
         finally:
-            if sys.stdout is not None:  # None where a shell closed it: `peerdisco ... >&-`
-                sys.stdout.flush()
+            sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
         return _NO_READER
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _discard_output()
+        print(f"peerdisco: can't write the output: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -85,13 +94,21 @@ def _run(argv: Sequence[str] | None) -> int:
         return _INTERRUPTED
 
 
+def _open_closed_streams() -> None:
+    """Put something in the place of a stream that is None: `print` would send to stdout what is meant for stderr."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+            setattr(sys, name, nowhere)
+
+
 def _discard_output() -> None:
     """Send what is still in the buffers nowhere, so that the interpreter does not complain as it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:
             os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 

@@ -131,11 +131,14 @@ def test_a_bad_name_is_2(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_no_name_is_2(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a name, the variable that would give it is named."""
+    """Without a name, it is said to be missing, and the variable that would give it is named."""
     code = main(["lookup"])
 
-    assert code == 2
-    assert "PEERDISCO_SERVICE=''" in capsys.readouterr().err
+    assert (code, *capsys.readouterr()) == (
+        2,
+        "",
+        "peerdisco: NAME='': is missing; give the headless Service's name, or set PEERDISCO_SERVICE\n",
+    )
 
 
 def test_failing_dns_is_3(cluster: LocalCluster, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from queue import SimpleQueue
 
 import pytest
 
+from peerdisco.cli import main
 from peerdisco.cli._on_change import CommandRunner
 from peerdisco.testing import LocalCluster
 from tests.support.commands import PATIENCE
@@ -31,6 +32,12 @@ def test_exec_gets_the_whole_list_at_the_start_and_at_each_change(cluster: Local
         assert fifo.read_text() == ""
 
         assert end(process)[0] == 0
+
+
+def test_an_empty_command_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that a shell script forgot to fill in is refused."""
+    assert main(["watch", "svc", "--nameserver", "127.0.0.1", "--exec", " "]) == 2
+    assert capsys.readouterr().err == "peerdisco: --exec=' ': is empty; give a shell command\n"
 
 
 def test_exec_skips_to_the_newest_list(cluster: LocalCluster, fifo: Path) -> None:

@@ -7,6 +7,7 @@ import os
 from typing import cast
 
 from peerdisco.config import DiscoveryConfig, Options
+from peerdisco.errors import ConfigError
 
 _OPTIONS = {
     "port": ("PORT", "a number, attached to each peer; or a port's name, looked up by SRV"),
@@ -57,6 +58,8 @@ def config_of(arguments: argparse.Namespace) -> DiscoveryConfig:
     """
     options = {name: getattr(arguments, name) for name in given(arguments)}
     environ = dict(os.environ)
+    if arguments.service is None and not environ.get("PEERDISCO_SERVICE"):
+        raise ConfigError("service", "", "is missing; give the headless Service's name, or set PEERDISCO_SERVICE")
     if arguments.service is not None:
         environ["PEERDISCO_SERVICE"] = DiscoveryConfig(arguments.service).service
     return DiscoveryConfig.of(DiscoveryConfig.from_env(environ), cast("Options", options))

@@ -27,6 +27,7 @@ from peerdisco.cli import options
 from peerdisco.cli._interrupts import interruptible
 from peerdisco.cli._on_change import CommandRunner
 from peerdisco.config import DiscoveryConfig, Options
+from peerdisco.errors import ConfigError
 from peerdisco.peers import Peer, PeerSet
 from peerdisco.sync import PeerWatcher
 
@@ -110,6 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
         BrokenPipeError: Nobody reads any more.
         ConfigError: An option is invalid.
     """
+    if arguments.exec is not None and not arguments.exec.strip():
+        raise ConfigError("--exec", arguments.exec, "is empty; give a shell command")
     watcher = PeerWatcher(_config_of(arguments))
     try:
         with ExitStack() as stack:

@@ -1,11 +1,14 @@
 """How the doctor waits until all is well, on a clock that the test moves."""
 
+import signal
+
 import pytest
 
 from peerdisco.cli import doctor as command
 from peerdisco.cli._doctor_report import Category, Report, fail, ok
 from peerdisco.cli.doctor import until_healthy
-from peerdisco.testing import FakeClock
+from peerdisco.testing import FakeClock, LocalCluster
+from tests.support.commands import PATIENCE, environment, running
 
 BAD = Report((Category("me", (fail("timeout", "silent", "Wait."),)),))
 GOOD = Report((Category("me", (ok("self-listed", "listed"),)),))
@@ -69,3 +72,18 @@ def test_what_is_told_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
     command._tell(BAD, 59.5)
 
     assert capsys.readouterr() == ("", "peerdisco: not healthy yet: timeout; 60 s left\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it(number: signal.Signals) -> None:
+    """SIGTERM and Ctrl-C end the wait without a report, also where it is process 1 of a container."""
+    with LocalCluster() as cluster:
+        command = ["doctor", "nope", "--wait", "60", "--only", "headless"]
+        with running(*command, env=environment(cluster, "10.0.0.1")) as process:
+            assert process.stderr is not None
+            assert process.stderr.readline().startswith("peerdisco: not healthy yet: no-ready-pods-or-typo; ")
+            process.send_signal(number)
+            out, errors = process.communicate(timeout=PATIENCE)
+
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in errors

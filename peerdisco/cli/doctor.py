@@ -22,6 +22,7 @@ from peerdisco.cli._doctor_report import GROUPS, Category, FailOn, Report
 from peerdisco.cli._doctor_where import where_am_i
 from peerdisco.cli._doctor_who import me, who_is_there
 from peerdisco.cli._errors import in_flags, renamed
+from peerdisco.cli._interrupts import interruptible
 
 HELP = "check DNS, the Service and this Pod: say why there are no peers, and what to do"
 
@@ -39,7 +40,7 @@ A warning begins with "!" and ends in its code, as a failure does; the codes are
 https://github.com/peerdisco/peerdisco/blob/main/docs/how-to/no-peers.md.
 A check-up sends at most 40 questions to DNS, all within --timeout.
 
-exit code: 0 healthy, 1 a check failed, 2 wrong usage
+exit code: 0 healthy, 1 a check failed, 2 wrong usage, 130 SIGTERM or Ctrl-C ended it
 """
 
 
@@ -90,7 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
         seen = observe(config, place._replace(problems=problems))
         return report_of(seen, arguments.only, arguments.fail_on).reworded(lambda text: in_flags(text, arguments.flags))
 
-    report = until_healthy(check_up, arguments.wait, on_failure=_tell)
+    with interruptible(lambda: None):  # each pause is short
+        report = until_healthy(check_up, arguments.wait, on_failure=_tell)
     text = render(report, arguments.output, style_of(sys.stdout, os.environ))
     if text:
         print(text)

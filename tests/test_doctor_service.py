@@ -84,14 +84,19 @@ def test_a_namespace_that_does_not_exist() -> None:
 
 
 def test_a_name_outside_kubernetes() -> None:
-    """Outside a Pod, a name may be one that only looks like a Service's."""
+    """Outside a Pod, a name may be one that only looks like a Service's; or a final dot may be one too many."""
     seen = with_verdict(NOBODY)
     outside = seen._replace(place=IN_A_POD._replace(kubernetes="", hosts_file="none"))
     absolute = outside._replace(place=outside.place._replace(service="web."))
+    in_a_pod, with_a_dot, as_it_stands = (
+        next(check.hint for check in checks(each, "headless") if check.code == "no-ready-pods-or-typo")
+        for each in (seen, outside, absolute)
+    )
 
-    for each in (outside, absolute):
-        assert "with a dot" in next(c.hint for c in checks(each, "headless") if c.code == "no-ready-pods-or-typo")
-    assert "with a dot" not in next(c.hint for c in checks(seen, "headless") if c.hint)
+    assert "with a dot" in with_a_dot
+    assert "with a dot" not in in_a_pod
+    assert "leave out the final dot" in as_it_stands
+    assert "publishNotReadyAddresses" not in as_it_stands
 
 
 def test_a_plain_name() -> None:

@@ -25,6 +25,10 @@ DEADLOCK = (
 )
 _TYPO = "Check the name: `kubectl get service,endpointslices -n {namespace}`."
 _OUTSIDE = "End a name that is no Kubernetes Service's with a dot."
+_PLAIN = (
+    "Check the name, and whether this nameserver serves it: it is asked as it stands. For a Kubernetes Service, leave "
+    "out the final dot."
+)
 
 
 def is_it_headless(seen: Observations) -> Iterator[Check]:
@@ -84,10 +88,12 @@ def _of_listing(seen: Observations, listing: Listing) -> Iterator[Check]:
     if listing.foreign_alias:
         yield _foreign_alias(seen, listing.foreign_alias)
     elif not is_there:
-        cure = _TYPO.format(namespace=service.split(".")[1]) if names.is_service(service) else _OUTSIDE
-        outside = "" if seen.place.in_pod or not names.is_service(service) else f" {_OUTSIDE}"
+        cure = _PLAIN
+        if names.is_service(service):
+            outside = "" if seen.place.in_pod else f" {_OUTSIDE}"
+            cure = f"{_TYPO.format(namespace=service.split('.')[1])} {DEADLOCK}{outside}"
         described = f"{service}: {conditions['no-ready-pods-or-typo']}; {seen.asked} says so"
-        yield fail("no-ready-pods-or-typo", described, f"{cure} {DEADLOCK}{outside}")
+        yield fail("no-ready-pods-or-typo", described, cure)
     elif listing.outcome is Outcome.NODATA:
         yield fail(
             "no-data",

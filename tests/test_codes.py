@@ -130,3 +130,16 @@ def test_the_guides_name_their_codes(page: str, codes: set[str]) -> None:
     text = (ROOT / f"docs/how-to/{page}.md").read_text("utf-8")
 
     assert [code for code in sorted(codes) if f"`{code}`" not in text] == []
+
+
+def test_the_reference_names_codes_that_are_there() -> None:
+    """The table of errors says which code each has, and every one of them is an error's."""
+    table = (ROOT / "docs/reference/errors.md").read_text("utf-8")
+    named = {slug for row in re.findall(r"^\| `\w+` \|.*", table, re.MULTILINE) for slug in slugs_in(row.split("|")[3])}
+
+    assert {"bad-option", "not-headless", "peers-not-ready"} <= named <= of_exceptions()
+
+
+def slugs_in(text: str) -> set[str]:
+    """The slugs that stand in backticks in a text, but for names of Python."""
+    return set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", text)) - {"reason"}

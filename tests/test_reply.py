@@ -150,10 +150,27 @@ def test_a_referral_is_no_answer() -> None:
 
 def test_a_reply_that_was_cut_to_nothing() -> None:
     """Where all records were cut off, nothing is known."""
-    assert no_answer(replied(flags=0x8700)).reason == "truncated"
+    error = no_answer(replied(flags=0x8700))
+    assert (error.reason, error.detail) == ("truncated", "cut off every record")
 
 
 def test_too_many_names() -> None:
     """What would take dnspython long is not given to it."""
     error = no_answer(replied(flags=0x8503, authority=[SOA] * 60))
     assert (error.reason, error.detail) == ("malformed", "sent a reply that can't be read: it has too many names")
+
+
+def test_a_reply_that_ends_too_early() -> None:
+    """The message says so, and no more."""
+    error = no_answer(replied(*addresses(3))[:-5])
+    assert (error.reason, error.detail) == ("malformed", "sent a reply that can't be read: it ends too early")
+
+
+@pytest.mark.parametrize(("ttl", "expected"), [(2**31 - 1, 7), (2**31, 0)])
+@pytest.mark.parametrize(("flags", "outcome"), [(0x8500, Outcome.NODATA), (0x8503, Outcome.NXDOMAIN)])
+def test_an_alias_to_nothing(ttl: int, expected: int, flags: int, outcome: Outcome) -> None:
+    """The answer names the alias's end; its TTL is the least, and one with its top bit set counts as 0."""
+    alias = record(OWNER, 5, name(b"a", b"cluster", b"local"), ttl=ttl)
+    said = wire.read(ASKED, replied(alias, flags=flags, authority=[SOA]), QUESTION)
+
+    assert said == Answer(outcome, ttl=expected, canonical="a.cluster.local.")

@@ -11,15 +11,11 @@ from tests.support.rosters import THREE, TWO, Story, cut, listed
 
 
 def test_nothing_is_known_at_first() -> None:
-    """Before the first answer the list is empty, pending, of no age, and has never changed."""
+    """Before the first answer the list is empty, pending, of no age, has never changed, and nothing has failed."""
     roster = Story().roster
 
-    assert (Outcome.PENDING, 0, math.inf, -math.inf) == (
-        roster.peers.outcome,
-        len(roster.peers),
-        roster.peers.age,
-        roster.changed_at,
-    )
+    assert (Outcome.PENDING, 0, math.inf) == (roster.peers.outcome, len(roster.peers), roster.peers.age)
+    assert (roster.changed_at, roster.failures) == (-math.inf, 0)
 
 
 @pytest.mark.parametrize("confirmations", [1, 2, 3, 7])
@@ -192,6 +188,14 @@ def test_what_a_peer_is_shown_with() -> None:
         ("10.0.0.2:8080", None),
     ]
     assert story.roster.peers.service == "svc."
+
+
+def test_this_pod_alone_has_its_port() -> None:
+    """Where no other Pod is listed yet, this one is shown with the port that was asked for."""
+    story = Story({"port": 8080})
+    story.on_listing(listed(own=THREE[0]))
+
+    assert [peer.netloc() for peer in story.roster.peers.members] == ["10.0.0.1:8080"]
 
 
 def test_another_port_is_no_second_peer() -> None:

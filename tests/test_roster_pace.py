@@ -32,6 +32,11 @@ def test_pace_before_the_first_answer() -> None:
     assert 0 < Story().wait() <= 0.5
 
 
+def test_the_first_answer_is_one_question() -> None:
+    """Before anything is known, this replica counts as the only one, and its lookup as one question."""
+    assert Story({"max_fleet_qps": 1}).wait() == 1.0
+
+
 def test_a_short_refresh_is_kept() -> None:
     """Nobody asks less often while young than afterwards."""
     story = Story({"refresh": 0.2})

@@ -93,6 +93,17 @@ def test_the_longest_name(labels: int, is_name: bool) -> None:
     assert (read(written_out, 0, Names(written_out)) is not None) is is_name
     for names in (Names(compressed), _having_read(compressed, 0)):
         assert (read(compressed, 201, names) is not None) is is_name
+    pointed_to = written_out + b"\xc0\0"
+    assert (read(pointed_to, len(written_out), Names(pointed_to)) is not None) is is_name
+
+
+@pytest.mark.parametrize(("length", "is_name"), [(1, True), (63, True), (64, False)])
+def test_the_longest_label(length: int, is_name: bool) -> None:
+    """A label has 63 bytes at most, wherever it stands in a name."""
+    for labels in ([b"x" * length], [b"a", b"x" * length]):
+        message = name(*labels)
+        text = "".join(label.decode() + "." for label in labels)
+        assert read(message, 0, Names(message)) == (text if is_name else None)
 
 
 def _having_read(message: bytes, start: int) -> Names:
@@ -108,6 +119,9 @@ def test_pointers_to_pointers(pointers: int) -> None:
     last = len(message) - 2
 
     assert (read(message, last, Names(message)) is not None) is (pointers == 16)
+    names = Names(message)
+    read_before = [read(message, start, names) for start in range(1, len(message), 2)]
+    assert (read_before[-1] is not None) is (pointers == 16)
 
 
 def test_what_was_read_takes_no_step() -> None:
@@ -119,6 +133,43 @@ def test_what_was_read_takes_no_step() -> None:
     texts = {names.read(start, start + 7) for start in range(len(first), len(message), 7)}
 
     assert len(texts) == MOST_STEPS
+
+
+def test_a_pointer_that_comes_again_takes_no_step() -> None:
+    """Thousands of records of one name, each with the same pointer as its owner, are read."""
+    message = name(b"web") + b"\xc0\0" * (MOST_STEPS + 2)
+
+    assert set(read_all(message, range(5, len(message), 2))) == {"web."}
+
+
+def test_a_tail_that_comes_again_takes_no_step() -> None:
+    """Of names that differ in their first label alone, the rest is read once, also where it is written out."""
+    tail = name(*[b"tail"] * 48)
+    message = b"".join(bytes([1, first]) + tail for first in range(97, 97 + 26) for _ in range(2)) + b"".join(
+        bytes([1, first]) + tail for first in range(65, 65 + 60)
+    )
+    size = 2 + len(tail)
+
+    assert len(set(read_all(message, range(0, len(message), size)))) > 26
+
+
+def test_the_last_step() -> None:
+    """A message may take as many steps as there are, and not one more, be it for a label or for a pointer."""
+    whole = [name(*[bytes([48 + number])] * 121) for number in range(MOST_STEPS // 120)]
+    rest = MOST_STEPS % 120
+    for last, more in (
+        (name(*[b"z"] * (1 + rest)), name(b"y", b"y")),
+        (name(*[b"z"] * rest) + b"\1x\xc0\0", b"\1x\xc0\2"),
+    ):
+        message = b"".join(whole) + last + more
+        names = Names(message)
+        start = 0
+        while start < len(message) - len(more):
+            end = name_end(message, start)
+            names.read(start, end)
+            start = end
+        with pytest.raises(ValueError, match="its names are too long"):
+            names.read(start, len(message))
 
 
 def read_all(message: bytes, starts: range) -> list[str]:
@@ -150,7 +201,7 @@ def test_a_message_that_ends_too_early(missing: int) -> None:
 
 def test_a_message_that_goes_on() -> None:
     """Bytes behind the last record are as wrong as missing ones."""
-    with pytest.raises(ValueError, match="does not end"):
+    with pytest.raises(ValueError, match=r"^its last record does not end where it ends$"):
         take_apart(ASKED, END, (0, 0, 0))
 
 
@@ -175,3 +226,35 @@ def test_pointers_to_what_is_no_name(message: bytes, start: int) -> None:
     for names in (Names(message), _having_read(message, 1), _having_read(message, 0)):
         assert by_dnspython(message, start) is None
         assert read(message, start, names) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "start", "problem"),
+    [
+        (b"\1a\x40a\0", 0, "a name has a label of unknown kind"),
+        (b"\1a\xbfa\0", 0, "a name has a label of unknown kind"),
+        (b"\1a\x40a\0\xc0\0", 5, "a name has a label of unknown kind"),
+        (b"\xc0\0", 0, "a pointer does not lead back"),
+        (b"\1a\xc0\4\0", 0, "a pointer does not lead back"),
+        (b"\4a\xc0\0b\0", 2, "a name is longer or shorter than its place"),
+        (name(*[b"a"] * 128), 0, "a name is too long"),
+        (name(*[b"a"] * 200), 0, "a name is too long"),
+        (name(*[b"a"] * 127) + b"\1b\xc0\0", 255, "a name is too long"),
+        (name(*[b"a"] * 127) + b"\1b\1b\xc0\0", 255, "its names are too long"),
+    ],
+)
+def test_what_is_wrong_with_a_name(message: bytes, start: int, problem: str) -> None:
+    """The error says what is wrong, whether the name before was read or not."""
+    for names in (Names(message), _having_read(message, 0)):
+        with pytest.raises(ValueError, match=f"^{problem}$"):
+            names.read(start, name_end(message, start))
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("end", [4, 6])
+def test_a_name_that_does_not_fill_its_place(end: int, known: bool) -> None:
+    """A name in a record's data ends where the data ends, whether what it leads to was read before or not."""
+    message = b"\1a\0\xc0\0\0\0"
+    names = _having_read(message, 0) if known else Names(message)
+    with pytest.raises(ValueError, match=r"^a name is longer or shorter than its place$"):
+        names.read(3, end)

@@ -1,5 +1,7 @@
 """Plain lists of addresses: what may stand among and behind the records, and what was known before."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ RRSIG = record(OWNER, 46, b"signature")
 COOKIE = record(b"\0", 41, b"\0\x0a\0\x10" + bytes(16), rclass=1232, ttl=0)
 ERROR = record(b"\0", 41, b"\0\x0f\0\2\0\0", rclass=1232, ttl=0)
 PADDING = record(b"\0", 41, b"\0\x0c\1\0" + bytes(256), rclass=1232, ttl=0)
+ALL = addresses(100)
 PODS = frozenset((0x0A000000 + number).to_bytes(4) for number in range(1, 101))
 
 
@@ -33,13 +36,15 @@ PODS = frozenset((0x0A000000 + number).to_bytes(4) for number in range(1, 101))
         "padding": replied(*addresses(100), additional=[PADDING]),
         "RRSIG at the end": replied(*addresses(100), RRSIG),
         "RRSIG at the start": replied(RRSIG, *addresses(100)),
-        "RRSIG among them": replied(*addresses(40), RRSIG, *addresses(100)),
+        "RRSIG among them": replied(*ALL[:40], RRSIG, *ALL[40:]),
+        "RRSIG before the last": replied(*ALL[:99], RRSIG, *ALL[99:]),
+        "the same again": replied(*ALL[:40], RRSIG, *ALL),
         "data that can't be read": replied(
             *addresses(100), record(OWNER, 46, b"\xff"), authority=[record(OWNER, 2, b"\xff")]
         ),
         "a record of another class": replied(*addresses(100), additional=[record(OWNER, 1, b"\xff", rclass=3)]),
-        "different TTLs": replied(*addresses(40), *addresses(100, ttl=3600)),
-        "owners written out": replied(*addresses(40), *addresses(100, ASKED[12:-15].upper())),
+        "different TTLs": replied(*ALL[:40], *addresses(100, ttl=3600)[40:]),
+        "owners written out": replied(*ALL[:40], *addresses(100, ASKED[12:-15].upper())[40:]),
     }.items(),
     ids=lambda item: item[0],
 )
@@ -48,6 +53,19 @@ def test_lists_with_more_than_addresses(reply: tuple[str, bytes]) -> None:
     assert (
         Answer(Outcome.FOUND, PODS, 30) == read_list(ASKED, reply[1], QUESTION) == wire.read(ASKED, reply[1], QUESTION)
     )
+
+
+@pytest.mark.parametrize("sizes", [[2] * 8, [1, 9, 2, 5, 3, 7, 4, 6], [8, 1, 1, 6, 5, 4, 3, 2]])
+def test_how_many_pieces_are_a_plain_list(sizes: list[int]) -> None:
+    """A list of eight pieces, with a record of another type behind each, is plain; with one piece more it is not."""
+    pods = iter(ALL)
+    pieces = [[*itertools.islice(pods, size), RRSIG] for size in sizes]
+    count = sum(sizes)
+    said = read_list(ASKED, replied(*itertools.chain(*pieces)), QUESTION)
+
+    assert said is not None
+    assert said.addresses == frozenset((0x0A000000 + number).to_bytes(4) for number in range(1, count + 1))
+    assert read_list(ASKED, replied(*itertools.chain(*pieces), next(pods)), QUESTION) is None
 
 
 @pytest.mark.parametrize(
@@ -145,8 +163,21 @@ def test_replies_that_say_the_same() -> None:
         replied(*pods[:8], *addresses(9, ttl=29)[8:], additional=[query.OPT]),
         replied(*pods, additional=[query.OPT], flags=0x8700),
         replied(*pods, additional=[COOKIE]),
+        reply.removesuffix(query.OPT) + b"more" + query.OPT,
+        reply.removesuffix(pods[8] + query.OPT) + query.OPT,
     ):
         assert not says_the_same(known, ASKED, different)
+
+
+@pytest.mark.parametrize("owner", [OWNER, ASKED[12:-15]], ids=["a pointer", "written out"])
+@pytest.mark.parametrize("additional", [[], [query.OPT], [COOKIE]], ids=["", "EDNS", "a cookie"])
+def test_a_list_in_another_order(owner: bytes, additional: list[bytes]) -> None:
+    """A plain list says the same in any order, however its owner is written and whatever follows it."""
+    reply = replied(*addresses(9, owner), additional=additional)
+    turned = replied(*reversed(addresses(9, owner)), additional=additional)
+    known = known_list(ASKED, reply, wire.read(ASKED, reply, QUESTION))  # type: ignore[arg-type] # an Answer
+
+    assert says_the_same(known, ASKED, turned)
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,9 @@ def test_the_longest_name() -> None:
     assert longest + "." == names.absolute(longest)
     with pytest.raises(ConfigError):
         names.labels("service", longest + "a")
-    with pytest.raises(ConfigError, match="longer than 253"):
+    with pytest.raises(ConfigError, match="longer than 253") as raised:
         names.absolute("web", "shop", longest)
+    assert (raised.value.key, raised.value.value) == ("service", "web")
 
 
 @given(st.lists(LABELS, min_size=1, max_size=6), st.booleans())

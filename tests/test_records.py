@@ -239,6 +239,7 @@ def test_pointers_to_what_is_no_name(message: bytes, start: int) -> None:
         (b"\4a\xc0\0b\0", 2, "a name is longer or shorter than its place"),
         (name(*[b"a"] * 128), 0, "a name is too long"),
         (name(*[b"a"] * 200), 0, "a name is too long"),
+        (name(*[b"a"] * 127, b"bb"), 0, "its names are too long"),
         (name(*[b"a"] * 127) + b"\1b\xc0\0", 255, "a name is too long"),
         (name(*[b"a"] * 127) + b"\1b\1b\xc0\0", 255, "its names are too long"),
     ],

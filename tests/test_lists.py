@@ -39,6 +39,7 @@ PODS = frozenset((0x0A000000 + number).to_bytes(4) for number in range(1, 101))
         "RRSIG among them": replied(*ALL[:40], RRSIG, *ALL[40:]),
         "RRSIG before the last": replied(*ALL[:99], RRSIG, *ALL[99:]),
         "the same again": replied(*ALL[:40], RRSIG, *ALL),
+        "text of four bytes": replied(record(OWNER, 16, b"\3abc"), *ALL),
         "data that can't be read": replied(
             *addresses(100), record(OWNER, 46, b"\xff"), authority=[record(OWNER, 2, b"\xff")]
         ),
@@ -73,10 +74,15 @@ def test_how_many_pieces_are_a_plain_list(sizes: list[int]) -> None:
     {
         "an alias": replied(record(OWNER, 5, b"\0"), *addresses(3, b"\0")),
         "another name": replied(*addresses(3), *addresses(1, b"\0")),
+        "another name, as long": replied(*addresses(3, ASKED[12:-15].replace(b"test", b"best"))),
         "a TTL with its top bit set": replied(*addresses(3), *addresses(1, ttl=2**31)),
+        "an address of another class": replied(*addresses(3), record(OWNER, 1, b"\x0a\0\1\1", rclass=3)),
         "an address of five bytes": replied(*addresses(3), record(OWNER, 1, b"12345")),
         "many pieces": replied(*[piece for pod in addresses(17) for piece in (pod, RRSIG)]),
         "an extended rcode": replied(*addresses(3), additional=[record(b"\0", 41, b"", ttl=1 << 24)]),
+        "an extended rcode and a cookie": replied(
+            *addresses(3), additional=[record(b"\0", 41, b"\0\x0a\0\x10" + bytes(16), ttl=1 << 24)]
+        ),
         "only other types": replied(RRSIG),
         "an error": replied(*addresses(3), flags=0x8502),
     }.items(),
@@ -87,9 +93,24 @@ def test_no_plain_list(reply: tuple[str, bytes]) -> None:
     assert read_list(ASKED, reply[1], QUESTION) is None
 
 
+@pytest.mark.parametrize("ttl", [0, 2**31 - 1])
+def test_any_ttl(ttl: int) -> None:
+    """A plain list has any TTL up to the longest one (RFC 2181 section 8)."""
+    said = read_list(ASKED, replied(*addresses(3, ttl=ttl)), QUESTION)
+
+    assert said is not None
+    assert said.ttl == ttl
+
+
 def test_a_list_that_ends_too_early() -> None:
-    """A list that promises more than it has is unreadable."""
-    for reply in (replied(*addresses(20))[:-1], replied(*addresses(20), RRSIG)[:-1], replied(*addresses(2), b"", b"")):
+    """A list that promises more than it has, or less, is unreadable."""
+    for reply in (
+        replied(*addresses(20))[:-1],
+        replied(*addresses(20), RRSIG)[:-1],
+        replied(*addresses(2), b"", b""),
+        replied(*addresses(2), additional=[b""]),
+        replied(*addresses(2), additional=[query.OPT + b"more"]),
+    ):
         with pytest.raises(wire.NoAnswer, match="can't be read"):
             wire.read(ASKED, reply, QUESTION)
 
@@ -163,6 +184,7 @@ def test_replies_that_say_the_same() -> None:
         replied(*pods[:8], *addresses(9, ttl=29)[8:], additional=[query.OPT]),
         replied(*pods, additional=[query.OPT], flags=0x8700),
         replied(*pods, additional=[COOKIE]),
+        replied(*pods, additional=[record(b"\0", 41, b"", rclass=1232, ttl=1 << 24)]),
         reply.removesuffix(query.OPT) + b"more" + query.OPT,
         reply.removesuffix(pods[8] + query.OPT) + query.OPT,
     ):
@@ -192,9 +214,12 @@ def test_a_list_in_another_order(owner: bytes, additional: list[bytes]) -> None:
 )
 def test_replies_that_are_read_each_time(reply: bytes) -> None:
     """Where the same bytes might mean something else, or little is saved, no reply is taken to say the same."""
-    known = known_list(ASKED, reply, wire.read(ASKED, reply, QUESTION))  # type: ignore[arg-type] # an Answer
+    said = wire.read(ASKED, reply, QUESTION)
+    assert isinstance(said, Answer)
+    known = known_list(ASKED, reply, said)
 
     assert not says_the_same(known, ASKED, reply)
+    assert known.answer is said
 
 
 def test_an_owner_that_is_written_in_another_way() -> None:

@@ -39,12 +39,17 @@ SLOW = (
     "test_roster_properties",
 )
 
+# Those of them that show what threads do to each other: for builds without a GIL, however long they take.
+RACES = ("test_concurrency", "test_exits", "test_forks")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow tests."""
     for item in items:
         if item.path.stem.startswith(SLOW):
             item.add_marker("slow")
+        if item.path.stem.startswith(RACES):
+            item.add_marker("races")
 
 
 # Here and not in tests/e2e: pytest reads options only from a conftest that it loads at start.

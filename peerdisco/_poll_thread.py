@@ -157,6 +157,7 @@ class PollThread:
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name=f"peerdisco {self._lookup.service}", daemon=True)
         self.watch.running = True
+        self.wake.thread = self._thread
         self._lookup.clock.enlist(self.wake)
         try:
             self._thread.start()

@@ -21,9 +21,13 @@ class WakeEvent:
     A `threading.Event` has a lock: Ctrl-C or the garbage collector may come just after a thread took it, and then it is
     held for ever. `SimpleQueue.get` has none, but its timeout can be lost where a signal comes as it ends (CPython
     3.11). Here the lock is the call itself: waiting takes it, and setting gives it back.
+
+    Attributes:
+        thread: the thread that will wait, where that is known before it does; else None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, thread: threading.Thread | None = None) -> None:
+        self.thread = thread
         self._is_set = False
         self._call = threading.Lock()
         self._call.acquire()

@@ -7,6 +7,7 @@ call by the same thread: so what is walked through is a copy.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from typing import Any, TypeAlias
 from peerdisco.clock import WakeEvent
 
 Event: TypeAlias = WakeEvent | asyncio.Event
+NEVER_WAITED = -math.inf
+"""When those are due who were started, and have not waited yet."""
+
 Owner: TypeAlias = threading.Thread | asyncio.Task[Any]
 
 
@@ -24,8 +28,8 @@ class Waiter:
 
     Attributes:
         event: set when the wait shall end.
-        owner: the thread or task; None if it has not waited yet.
-        until: the time by the clock at which they are due.
+        owner: the thread or task; None where that is not known before it waits.
+        until: the time by the clock at which they are due; `NEVER_WAITED` before the first wait.
         wake: sets the event.
         is_at_work: whether they have been woken, and have not come back to wait.
     """
@@ -45,7 +49,7 @@ class Waiter:
     def is_gone(self) -> bool:
         """Whether they can't come back."""
         if isinstance(self.owner, threading.Thread):
-            return not self.owner.is_alive()
+            return self.owner.ident is not None and not self.owner.is_alive()  # before it starts, it is not alive
         return self.owner is not None and (self.owner.done() or self.owner.get_loop().is_closed())
 
     def rouse(self) -> None:
@@ -72,7 +76,7 @@ class Waiter:
         if self.owner is None:
             return "a watcher that was just started"
         if isinstance(self.owner, threading.Thread):
-            return f"thread {self.owner.name!r}"
+            return f"thread {self.owner.name!r}" + (", just started" if self.until == NEVER_WAITED else "")
         return f"task {self.owner.get_name()!r}"
 
 
@@ -84,7 +88,8 @@ class Waiters:
 
     def enlist(self, event: Event) -> None:
         """Count somebody as at work who has not waited yet."""
-        self._by_event.setdefault(event, Waiter(event, None, 0.0, event.set, is_at_work=True))
+        owner = event.thread if isinstance(event, WakeEvent) else None
+        self._by_event.setdefault(event, Waiter(event, owner, NEVER_WAITED, event.set, is_at_work=True))
 
     def add(self, waiter: Waiter) -> Waiter:
         """Note that somebody falls asleep."""

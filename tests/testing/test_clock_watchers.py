@@ -125,6 +125,24 @@ def test_a_subscriber_may_move_the_clock(fake: FakeResolver, clock: FakeClock) -
         assert watcher.peers.ips == (FIRST,)
 
 
+def test_a_subscriber_may_move_the_clock_at_once(fake: FakeResolver, clock: FakeClock) -> None:
+    """So it can from a thread that has only just been started, and has never waited."""
+    watcher = PeerWatcher("svc", resolver=fake)
+    told: list[float] = []
+
+    def move(_: object) -> None:
+        clock.advance(1)
+        told.append(clock())
+
+    watcher.subscribe(move)
+    with watcher:
+        clock.advance(10)
+
+    assert told
+    assert told[0] >= 1.0
+    assert watcher.status.last_error is None
+
+
 def test_a_subscriber_that_blocks() -> None:
     """Whoever does not come back is named, after some patience."""
     clock, goes_on = FakeClock(patience=0.05), threading.Event()

@@ -177,15 +177,15 @@ class DiscoveryConfig(BaseModel):
         Raises:
             ConfigError: An option is invalid.
         """
-        if isinstance(service, DiscoveryConfig):
-            return service.with_options(options) if options else service
-        values = option_values.as_values(options) if type(service) is str else None
+        if isinstance(service, DiscoveryConfig) and not options:
+            return service
+        values = option_values.as_values(options) if type(service) in (str, DiscoveryConfig) else None
         if values is not None:
             try:
-                return _made(service, **values)
+                return _kept(service, **values)
             except ConfigError:
                 pass  # it is raised below, with the values as they were given
-        return cls(service, **options)
+        return _made(service, options)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -266,9 +266,15 @@ def _shown_signature() -> Any:
 DiscoveryConfig.__signature__ = _shown_signature()
 
 
-@lru_cache(maxsize=256, typed=True)
-def _made(service: str, /, **options: Unpack[Options]) -> DiscoveryConfig:
+def _made(service: str | DiscoveryConfig, options: Options) -> DiscoveryConfig:
+    if isinstance(service, DiscoveryConfig):
+        return service.with_options(options)
     return DiscoveryConfig(service, **options)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _kept(service: str | DiscoveryConfig, /, **options: Unpack[Options]) -> DiscoveryConfig:
+    return _made(service, options)
 
 
 def _no_such_option() -> str:

@@ -160,8 +160,10 @@ def test_options_go_over_a_config() -> None:
 
 
 def test_the_same_call_costs_nothing() -> None:
-    """A call that is repeated is checked once, with its options in lists as well."""
+    """A call that is repeated is checked once, with its options in lists or over a config as well."""
+    config = DiscoveryConfig("web", port=80)
     assert DiscoveryConfig.of("web", {"port": 80}) is DiscoveryConfig.of("web", {"port": 80})
+    assert DiscoveryConfig.of(config, {"timeout": 2}) is DiscoveryConfig.of(config, {"timeout": 2})
     first, again = (
         DiscoveryConfig.of("web", {"own_ips": ["10.0.0.1"], "allowed_networks": ["10.0.0.0/8"]}) for _ in range(2)
     )

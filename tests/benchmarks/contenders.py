@@ -98,6 +98,11 @@ def _lists(setting: Setting, pods: int) -> Call:
     )
 
 
+def _override(setting: Setting, pods: int) -> Call:
+    config = _config(setting, pods)
+    return lambda: discover_peers(config, timeout=3)
+
+
 def _networks(setting: Setting, pods: int) -> Call:
     name, server = service(pods), "{}:{}".format(*setting.server)
     return lambda: discover_peers(
@@ -259,6 +264,7 @@ def _isolated(setting: Setting) -> bool:
 RAW, RAW_REMEMBERING, RAW_KEPT = "raw sockets", "raw sockets, TCP remembered", "raw sockets, kept open"
 DISCOVER, KEYWORDS, IPS, PEERS = "discover_peers", "… options as keywords", "… and .ips", "… and every Peer"
 LISTS, NETWORKS = "… options as lists", "… allowed_networks set"
+OVERRIDE = "… an option over the config's"
 DRESSED, NAMED_PORT = "… NS records and EDNS options", "… a named port (two questions)"
 RESOLV_CONF = "… nameserver and own address found"
 OWN_UNKNOWN, ADISCOVER = "… own address found", "adiscover_peers"
@@ -272,6 +278,7 @@ CONTENDERS = (
     Contender(DISCOVER, _discover, _ips_of_peers),
     Contender(KEYWORDS, _keywords, _ips_of_peers),
     Contender(LISTS, _lists, _ips_of_peers),
+    Contender(OVERRIDE, _override, _ips_of_peers),
     Contender(NETWORKS, _networks, _ips_of_peers),
     Contender(DRESSED, _dressed, _ips_of_peers),
     Contender(NAMED_PORT, _named_port, _ips_of_peers),

@@ -83,7 +83,7 @@ def _against_raw(results: Results) -> Iterator[Target]:
     for pods, limit in zip(SIZES, (1.2, 1.2, 1.2, 1.0, 1.3, 2.4), strict=True):
         ratio = results.ratio(names.DISCOVER, names.RAW, pods)
         yield Target(f"discover_peers ÷ raw sockets, N={pods}", limit, ratio)
-    for form in (names.KEYWORDS, names.LISTS, names.NETWORKS):
+    for form in (names.KEYWORDS, names.LISTS, names.OVERRIDE, names.NETWORKS):
         for pods in SIZES:
             plain, other = (results.ratio(name, names.RAW, pods) for name in (names.DISCOVER, form))
             more = None

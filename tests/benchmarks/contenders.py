@@ -103,6 +103,12 @@ def _override(setting: Setting, pods: int) -> Call:
     return lambda: discover_peers(config, timeout=3)
 
 
+def _resolver(setting: Setting, pods: int) -> Call:
+    config = _config(setting, pods)
+    resolver = DnsResolver("{}:{}".format(*setting.server))
+    return lambda: discover_peers(config, resolver=resolver)
+
+
 def _networks(setting: Setting, pods: int) -> Call:
     name, server = service(pods), "{}:{}".format(*setting.server)
     return lambda: discover_peers(
@@ -264,7 +270,7 @@ def _isolated(setting: Setting) -> bool:
 RAW, RAW_REMEMBERING, RAW_KEPT = "raw sockets", "raw sockets, TCP remembered", "raw sockets, kept open"
 DISCOVER, KEYWORDS, IPS, PEERS = "discover_peers", "… options as keywords", "… and .ips", "… and every Peer"
 LISTS, NETWORKS = "… options as lists", "… allowed_networks set"
-OVERRIDE = "… an option over the config's"
+OVERRIDE, RESOLVER = "… an option over the config's", "… a DnsResolver given"
 DRESSED, NAMED_PORT = "… NS records and EDNS options", "… a named port (two questions)"
 RESOLV_CONF = "… nameserver and own address found"
 OWN_UNKNOWN, ADISCOVER = "… own address found", "adiscover_peers"
@@ -279,6 +285,7 @@ CONTENDERS = (
     Contender(KEYWORDS, _keywords, _ips_of_peers),
     Contender(LISTS, _lists, _ips_of_peers),
     Contender(OVERRIDE, _override, _ips_of_peers),
+    Contender(RESOLVER, _resolver, _ips_of_peers),
     Contender(NETWORKS, _networks, _ips_of_peers),
     Contender(DRESSED, _dressed, _ips_of_peers),
     Contender(NAMED_PORT, _named_port, _ips_of_peers),

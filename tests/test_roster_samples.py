@@ -1,7 +1,10 @@
 """The roster past 64 KiB, where every answer is a random part of the list: it adds up, and removes by evidence."""
 
+import itertools
+
 import pytest
 
+from peerdisco._core.addresses import pack_ip
 from peerdisco._core.listing import Listing
 from tests.support.rosters import THREE, TWO, Story, cut, listed
 
@@ -45,6 +48,39 @@ def test_cut_answers_remove_by_evidence(size: int, samples: int, answers: int) -
     story = Story()
     story.on_listing(listed(*THREE))
     assert missed_answers(story, size=size, samples=samples) == answers
+
+
+@pytest.mark.parametrize(
+    ("waiting", "answers"),
+    [
+        # a sample of 2 in 4: (1 - 2/4)^n
+        (["10.0.0.9"], 30),
+        # in 5 from the second answer on: (1 - 2/4) * (1 - 2/5)^(n - 1)
+        (["10.0.0.9", "10.0.0.10"], 41),
+        # one who is listed meanwhile is not counted twice: (1 - 2/3)^n
+        ([TWO[0]], 19),
+    ],
+)
+def test_who_waits_for_a_port_counts(waiting: list[str], answers: int) -> None:
+    """Pods whose port is not known are not listed, and samples hold them all the same: one in turn in each answer."""
+    story = Story()
+    story.on_listing(listed(*THREE))
+    turns = itertools.cycle(waiting)
+    for answer in range(1, 100):
+        sample = cut(*TWO, size=2)._replace(waiting=frozenset({pack_ip(next(turns))}))
+        if story.on_listing(sample) == TWO:
+            break
+
+    assert answer == answers
+
+
+def test_who_has_not_waited_for_long_counts_no_more() -> None:
+    """Where a Pod that waited is in no sample for so long that it must be gone, samples are of a smaller list again."""
+    story = Story()
+    waiting = cut(*TWO, size=2)._replace(waiting=frozenset({pack_ip("10.0.0.9")}))
+    story.on_listing(listed(*THREE), waiting, *[cut(*TWO, size=2), cut(*THREE[1:], size=2)] * 20)
+
+    assert missed_answers(story, size=2) == 19
 
 
 @pytest.mark.parametrize("seen", [cut(THREE[2], size=2), cut(*THREE, size=3), listed(*THREE)])

@@ -64,6 +64,8 @@ class Roster:
         # a Pod was last in one.
         self._chance = 0.0
         self._chance_when_seen: dict[Endpoint, float] = {}
+        # The same of those who are listed, but whose port is not known yet.
+        self._waiting: dict[bytes, float] = {}
         self._pace = _FIRST_WAIT / 2
         self._questions = 1
         self._last_size = 0
@@ -173,14 +175,20 @@ class Roster:
 
     def _gone_by_chance(self, absent: Endpoints, present: Endpoints, listing: Listing) -> set[Endpoint]:
         """Return those that so many cut answers lack that it can't be chance."""
-        held = min(listing.sample_size / (len(absent) + len(present) + len(listing.own)), _SURE)
+        # Who waits for a port is not listed, but counts: a sample holds them as well.
+        waiting = self._waiting.keys() | listing.waiting
+        if waiting:
+            waiting -= set(map(address_of, absent | present))
+        held = min(listing.sample_size / (len(absent) + len(present) + len(listing.own) + len(waiting)), _SURE)
         # One lookup, however many samples it took, is never all the evidence.
         most = _OUT_OF_THE_QUESTION / self._config.removal_confirmations
         self._chance += max(listing.samples * math.log1p(-held), most)
         self._chance_when_seen.update(dict.fromkeys(present, self._chance))
+        self._waiting.update(dict.fromkeys(listing.waiting, self._chance))
         self._lacked = {endpoint: times for endpoint, times in self._lacked.items() if endpoint in absent}
         sure = self._chance - _OUT_OF_THE_QUESTION - _ROUNDING
         seen = self._chance_when_seen
+        self._waiting = {ip: when_seen for ip, when_seen in self._waiting.items() if when_seen < sure and ip in waiting}
         gone = {endpoint for endpoint in absent if seen.get(endpoint, 0.0) >= sure}
         for endpoint in gone:
             seen.pop(endpoint, None)
@@ -190,6 +198,7 @@ class Roster:
         self._lacked = {}
         self._chance = 0.0
         self._chance_when_seen = {}
+        self._waiting = {}
 
     def _list(self, endpoints: Endpoints, said: Listing, now: float, *, stale: bool = False) -> None:
         """Make these the list; of two equal sets keep the known one, so that the next comparison is by identity."""

@@ -223,45 +223,6 @@ def test_a_library_warning_reaches_the_user(cluster: LocalCluster) -> None:
     assert "a typo in Service, namespace or cluster domain, or no Pod is ready" in done.stderr
 
 
-def run_unread(arguments: list[str], *, stderr_too: bool = False) -> tuple[int, str]:
-    """Run the command with an output that nothing reads, and return its exit code and what it said on stderr."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing, "w") as output:
-        done = subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "-m", "peerdisco", *arguments],
-            stdout=output,
-            stderr=output if stderr_too else subprocess.PIPE,
-            env={key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"},
-            text=True,
-            check=False,
-        )
-    return done.returncode, done.stderr or ""
-
-
-def test_output_that_nothing_reads() -> None:
-    """`| head` ends the command as SIGPIPE would, without a traceback."""
-    code, err = run_unread(["lookup", "test-cs-svc"])
-
-    assert code == 141
-    assert err.startswith("2 peers of")
-    assert err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["lookup", "--help"], ["lookup", "test-cs-svc", "--json"]]
-)
-def test_any_output_that_nothing_reads(arguments: list[str]) -> None:
-    """So it is with help, and with JSON."""
-    assert run_unread(arguments) == (141, "")
-
-
-def test_errors_that_nothing_reads() -> None:
-    """So it is with `2>&1 | head`."""
-    assert run_unread(["lookup", "test-cs-svc"], stderr_too=True) == (141, "")
-    assert run_unread(["lookup", "tset-cs-svc"], stderr_too=True) == (141, "")
-
-
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     """`--version` prints the package's."""
     with pytest.raises(SystemExit) as ended:

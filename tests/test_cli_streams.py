@@ -1,5 +1,6 @@
-"""Commands whose standard output or error is closed from the start, or can't be written to."""
+"""Commands whose standard output or error is closed, can't be written to, or has no reader any more."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -73,3 +74,40 @@ def test_a_full_disk(cluster: LocalCluster, command: str) -> None:
     assert code == 1
     assert err.endswith("peerdisco: can't write the output: No space left on device\n")
     assert "Traceback" not in err
+
+
+def run_unread(cluster: LocalCluster, arguments: list[str], *, stderr_too: bool = False) -> tuple[int, str]:
+    """Run the command with an output that nothing reads, and return its exit code and what it said on stderr."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as output:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "peerdisco", *arguments],
+            stdout=output,
+            stderr=output if stderr_too else subprocess.PIPE,
+            env={key: value for key, value in environment(cluster, OWN).items() if key != "PYTHONUNBUFFERED"},
+            text=True,
+            check=False,
+        )
+    return done.returncode, done.stderr or ""
+
+
+def test_output_that_nothing_reads(cluster: LocalCluster) -> None:
+    """`| head` ends the command as SIGPIPE would, without a traceback."""
+    code, err = run_unread(cluster, ["lookup", "svc"])
+
+    assert code == 141
+    assert err.startswith("1 peer of")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["lookup", "--help"], ["lookup", "svc", "--json"]])
+def test_any_output_that_nothing_reads(cluster: LocalCluster, arguments: list[str]) -> None:
+    """So it is with help, and with JSON."""
+    assert run_unread(cluster, arguments) == (141, "")
+
+
+def test_errors_that_nothing_reads(cluster: LocalCluster) -> None:
+    """So it is with `2>&1 | head`."""
+    assert run_unread(cluster, ["lookup", "svc"], stderr_too=True) == (141, "")
+    assert run_unread(cluster, ["lookup", "nope"], stderr_too=True) == (141, "")

@@ -107,11 +107,13 @@ class ServiceLookup:
         self.resolver = chosen
         # Our own resolver, and no subclass or object with a method of its own: it retries, and can be trusted.
         self.retries = getattr(getattr(chosen, method), "__func__", None) is getattr(DnsResolver, method)
+        # Both, since one-shot calls of sync and async share this object where they share a config.
         self.ask: Callable[..., Any] | None = None
+        self.aask: Callable[..., Any] | None = None
         self.send: Callable[[Question, float], Sent | None] | None = None
         if self.retries:
-            go_on = DnsResolver._lookup if method == "lookup" else DnsResolver._alookup  # noqa: SLF001 - shared inside the package
-            self.ask = partial(go_on, chosen)
+            self.ask = partial(DnsResolver._lookup, chosen)  # noqa: SLF001 - shared inside the package
+            self.aask = partial(DnsResolver._alookup, chosen)  # noqa: SLF001 - likewise
             self.send = partial(DnsResolver._send, chosen)  # noqa: SLF001 - likewise
         kind = SrvDiscovery if isinstance(config.port, str) or config.hostnames else Discovery
         self.discovery = kind(config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))
@@ -229,7 +231,7 @@ class LookupRun:
     async def aask(self, timed: TimedQuestion) -> Answer:
         """Put a question to an async resolver, as `ask` does."""
         try:
-            answer = await self._ask(timed, self._lookup.ask or self._lookup.resolver.alookup)
+            answer = await self._ask(timed, self._lookup.aask or self._lookup.resolver.alookup)
             return answer if self._lookup.retries else self._checked(timed.question, answer)
         except LookupFailed as error:
             self.questions += max(0, len(error.attempts) - 1)

@@ -10,7 +10,7 @@ from peerdisco import LookupFailed, NotHeadlessError, Outcome, Peer, Question, d
 from peerdisco.config import Family
 from peerdisco.testing import FakeResolver, LocalCluster
 from peerdisco.testing.cluster import Fault
-from tests.support.both import Discover, ips, sync_and_async
+from tests.support.both import Discover, blocking, in_a_loop, ips, sync_and_async
 
 PODS = ("200.96.1.50", "200.96.0.59", "200.96.2.24")
 
@@ -36,6 +36,17 @@ def test_story(discover: Discover, cluster: LocalCluster, own: str) -> None:
     assert peers.self_listed
     assert (peers.outcome, peers.complete, peers.stale, peers.ttl) == (Outcome.FOUND, True, False, 30)
     assert peers.service == "test-cs-svc.default.svc.cluster.local."
+
+
+def test_sync_and_async_take_turns(discover: Discover, cluster: LocalCluster) -> None:
+    """A call may follow another of the same options by the other way: what is kept between them serves both."""
+    other = in_a_loop if discover is blocking else blocking
+    for port in (None, "80-80"):
+        found = [
+            call("test-cs-svc", port=port, own_ips="200.96.0.59", **cluster.options)
+            for call in (discover, other, discover)
+        ]
+        assert [peers.ips for peers in found] == [("200.96.1.50", "200.96.2.24")] * 3
 
 
 def test_story_by_the_name_of_its_port(discover: Discover, cluster: LocalCluster) -> None:

@@ -19,6 +19,12 @@ def test_a_hash_is_no_hostname(label: str) -> None:
     assert [Peer("10.0.0.1", 80), Peer("10.0.0.2", 80, "web-0")] == peers(looked(zone))
 
 
+@pytest.mark.parametrize("label", ["3633646139353867", "363364613935386161", "3633646139", "36336461393538610"])
+def test_what_only_looks_like_a_hash(label: str) -> None:
+    """A hostname of other digits, or of more or fewer, is a hostname."""
+    assert peers(looked(Zone(["10.0.0.1"], srv({label: ("10.0.0.1",)})))) == [Peer("10.0.0.1", 80, label)]
+
+
 def test_a_multi_cluster_name() -> None:
     """Endpoints of a multi-cluster Service have the name of their cluster between hostname and Service."""
     service = "web.default.svc.clusterset.local."

@@ -72,6 +72,7 @@ def test_both_families_together(ipv4: Answer, ipv6: Answer, outcome: Outcome) ->
         (found("10.0.0.1", "10.0.0.2"), NODATA._replace(complete=False), 2),
         (found("10.0.0.1", "10.0.0.2", complete=False), found("fd00::1", "fd00::2", "fd00::3", complete=False), 4),
         (found("10.0.0.1", "10.0.0.2", complete=False), found("fd00::1", "fd00::2", "fd00::3"), 4),
+        (NODATA._replace(complete=False), found("fd00::1")._replace(canonical="wild.example.com."), 0),
     ],
 )
 def test_both_families_where_one_is_cut(ipv4: Answer, ipv6: Answer, size: int) -> None:

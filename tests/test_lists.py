@@ -109,6 +109,7 @@ def test_a_list_that_ends_too_early() -> None:
         replied(*addresses(20), RRSIG)[:-1],
         replied(*addresses(2), b"", b""),
         replied(*addresses(2), additional=[b""]),
+        replied(*addresses(2), additional=[query.OPT, b""]),
         replied(*addresses(2), additional=[query.OPT + b"more"]),
     ):
         with pytest.raises(wire.NoAnswer, match="can't be read"):

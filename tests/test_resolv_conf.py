@@ -156,7 +156,7 @@ def test_a_file_that_becomes_a_fifo(tmp_path: Path) -> None:
         resolv_conf.read(str(path))
 
 
-@pytest.mark.parametrize("scope", ["\1", "é", "\x7f"])
+@pytest.mark.parametrize("scope", ["\1", "é", "\x7f", "eth]"])
 def test_a_scope_that_is_no_interface(scope: str) -> None:
     """A nameserver whose scope no interface can have is passed over, as any that makes no sense."""
     assert ResolvConf.parse(f"nameserver fe80::1%{scope}\nnameserver 10.96.0.10\n").nameservers == servers("10.96.0.10")

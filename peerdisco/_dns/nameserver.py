@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 DNS_PORT = 53
 _BRACKETED = re.compile(r"\[([^]]*)](?::(.+))?")
-_SCOPE = re.compile(r"[!-~]+")
+_SCOPE = re.compile(r"[!-Z\\^-~]+")  # no brackets: the port is written behind one
 
 
 class Nameserver(NamedTuple):
@@ -41,7 +41,8 @@ def checked_host(text: str) -> str:
     """Return a nameserver's address as sockets take it.
 
     Raises:
-        ValueError: The text is no IP address, or its scope (RFC 4007 section 11) can't be an interface's name.
+        ValueError: The text is no IP address, or its scope (RFC 4007 section 11) can't be an interface's name or has
+            brackets.
     """
     address = ip_address(text)
     if isinstance(address, IPv6Address) and address.scope_id and not _SCOPE.fullmatch(address.scope_id):

@@ -65,13 +65,10 @@ def test_who_waits_for_a_port_counts(waiting: list[str], answers: int) -> None:
     """Pods whose port is not known are not listed, and samples hold them all the same: one in turn in each answer."""
     story = Story()
     story.on_listing(listed(*THREE))
-    turns = itertools.cycle(waiting)
-    for answer in range(1, 100):
-        sample = cut(*TWO, size=2)._replace(waiting=frozenset({pack_ip(next(turns))}))
-        if story.on_listing(sample) == TWO:
-            break
+    samples = [cut(*TWO, size=2)._replace(waiting=frozenset({pack_ip(ip)})) for ip in waiting]
+    lists = [story.on_listing(sample) for sample in itertools.islice(itertools.cycle(samples), answers)]
 
-    assert answer == answers
+    assert lists == [THREE] * (answers - 1) + [TWO]
 
 
 def test_who_has_not_waited_for_long_counts_no_more() -> None:

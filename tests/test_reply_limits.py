@@ -54,6 +54,7 @@ LONG, LONGER = name(*[b"a"] * 15), name(*[b"b"] * 32)
     [
         # the root counts as 2
         ([(200, record(ROOT, TXT, b""))], record(ROOT, TXT, b"")),
+        ([(199, record(ROOT, TXT, b""))], record(name(b"a", b"b"), TXT, b"")),
         # 6 times 1 + 33 + 33² // 32, and 5 times 2
         ([(6, record(LONGER, TXT, b"")), (5, record(ROOT, TXT, b""))], record(ROOT, TXT, b"")),
         # 15 times 1 + 15 + 15² // 32 + 2, and 12 times 2; no record counts as 1

@@ -57,7 +57,7 @@ def test_witnesses_take_a_share_of_the_time() -> None:
     """A silent witness leaves most of the time."""
     looking = discovery().steps()
 
-    assert next(looking) == TimedQuestion(Question(WEB, "A"), 1.0)
+    assert next(looking) == TimedQuestion(Question(WEB, "A"), 1.0, retry=True)
     assert TimedQuestion(Question(WEB, "SRV"), 0.1, retry=False) == looking.send(Answer.of(Question(WEB, "A"), [HEAD]))
 
 

@@ -29,10 +29,14 @@ from peerdisco import (
     discover_peers,
 )
 from peerdisco._core.conditions import ConditionLog
+from peerdisco._core.listing import Listing
+from peerdisco._core.watcher import WatcherState
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.sockets import Connection, SocketPool
+from peerdisco._service import ServiceLookup
 from peerdisco.resolvers import default_resolver
-from peerdisco.testing import FakeResolver, LocalCluster
+from peerdisco.sync import run_lookup
+from peerdisco.testing import FakeClock, FakeResolver, LocalCluster
 
 _Result = TypeVar("_Result")
 
@@ -119,6 +123,25 @@ def test_refresh_from_all() -> None:
     assert sum(status.lookup_codes.values()) == status.lookups
     assert status.lookup_durations[-1][1] == status.lookups
     assert status.added - status.removed == status.peers == len(watcher.peers)
+
+
+def test_a_lookup_that_ends_while_a_caller_begins_to_wait() -> None:
+    """A caller that waits does not bring the next lookup before its time, though one ends just then."""
+    fake = FakeResolver({"svc": [OWN, FIRST]}, own=OWN, clock=FakeClock())
+    lookup = ServiceLookup(DiscoveryConfig("svc", max_fleet_qps=0.01), fake, "lookup")
+    listings: list[Listing] = []
+
+    def random() -> float:
+        if listings:
+            watch.on_listing(listings.pop())
+        return 0.5
+
+    watch = WatcherState(lookup, random)
+    listings.append(run_lookup(lookup.begin()))
+    watch.hurry()
+
+    assert not listings
+    assert watch.due_in() >= 200  # two replicas share a question in 100 seconds
 
 
 def test_callers_that_come_and_go() -> None:

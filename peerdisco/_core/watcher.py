@@ -15,6 +15,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from logging import DEBUG
+from typing import NamedTuple
 
 from peerdisco._core.conditions import EMPTY, QUIET, ConditionLog, conditions_of, empty_code, log, with_server
 from peerdisco._core.counters import Counters, code_of
@@ -43,6 +44,13 @@ class ChangeCursor:
         return change
 
 
+class _Plan(NamedTuple):
+    """When the last lookup ended, and when the next one is due."""
+
+    ended_at: float
+    next_at: float
+
+
 class WatcherState:
     """The state of a watcher, sync or async.
 
@@ -53,7 +61,6 @@ class WatcherState:
     Attributes:
         lookup: the Service, and the resolver that is asked about it.
         roster: the list.
-        next_at: when the next lookup is due, in seconds on the lookup's clock.
         running: whether the watcher has been started.
         stopping: whether it is closed.
         last_error: why the last lookup failed, or what else was raised since; None where nothing was.
@@ -70,8 +77,10 @@ class WatcherState:
         self._latest = PENDING
         self._listing_states: dict[str, str] = {}
         self._lookups = 0
-        self._ended_at = lookup.clock()
-        self.next_at = self._ended_at
+        self._plan(lookup.clock(), 0.0)
+        # When a caller that waits wants the next lookup, and the plan that this goes before. It ends with that plan: a
+        # lookup may end, and another be planned, while the caller's thread works this out.
+        self._hurried = self._planned, self._planned.next_at
         self._subscribers: list[tuple[Callback, ChangeCursor]] = []
         # The kinds of exceptions that were logged: from lookups, with the time, and from elsewhere.
         self._kinds_of_failures: dict[type[BaseException], float] = {}
@@ -262,15 +271,26 @@ class WatcherState:
     def hurry(self) -> None:
         """Plan the next lookup sooner, since a caller waits for peers that are not listed."""
         self.roster.hurry()
-        self.next_at = min(self.next_at, self._ended_at + self.roster.wait(self._ended_at))
+        plan, (hurried, at) = self._planned, self._hurried
+        sooner = plan.ended_at + self.roster.wait(plan.ended_at)
+        self._hurried = plan, min(sooner, at) if hurried is plan else sooner
 
     def why_empty(self) -> tuple[str, str]:
         """Return the code and the text of why the last answer lists no peer."""
         return next(((code, text) for code, text in self._listing_states.items() if code in EMPTY), ("", ""))
 
+    @property
+    def _ended_at(self) -> float:
+        return self._planned.ended_at
+
+    @property
+    def next_at(self) -> float:
+        """When the next lookup is due, in seconds on the lookup's clock."""
+        plan, (hurried, at) = self._planned, self._hurried
+        return min(plan.next_at, at) if hurried is plan else plan.next_at
+
     def _plan(self, now: float, wait: float) -> None:
-        self._ended_at = now
-        self.next_at = now + wait
+        self._planned = _Plan(now, now + wait)
 
     def _note(self, error: BaseException) -> None:
         """Let the status show an exception where it shows none that matters more."""

@@ -3,7 +3,8 @@
 Laws of this module:
 
 - There is one lookup at a time. A caller that comes while one is under way shares it: it waits no longer than
-  `timeout`, and its answer is no older than that lookup.
+  `timeout`, and its answer is no older than that lookup. A caller that comes once the answer is there may know that
+  already, and waits for another.
 - A caller that is interrupted interrupts nobody else: one of those that share its lookup begins another.
 - Nothing waits for what a suspended frame of the same thread holds, so a signal handler or a finalizer may ask in the
   middle of a lookup: it makes one of its own.
@@ -36,15 +37,17 @@ class _SharedLookup:
     Attributes:
         thread: the id of the thread that makes it.
         is_joined: whether another thread waits for it.
+        is_answered: whether its answer is there, and may be listed already.
         has_ended: whether something came of it.
         error: why it failed; None where it did not.
     """
 
-    __slots__ = ("error", "has_ended", "is_joined", "thread")
+    __slots__ = ("error", "has_ended", "is_answered", "is_joined", "thread")
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
         self.is_joined = False
+        self.is_answered = False
         self.has_ended = False
         self.error: Exception | None = None
 
@@ -119,8 +122,9 @@ class PollThread:
                     return self._look_up(mine)
             finally:
                 self._let_go(mine)
+            is_late = current.is_answered
             self._follow(current)
-            if current.has_ended:
+            if current.has_ended and not is_late:
                 return None if current.error is None else detached(current.error)
             if self.watch.stopping:
                 return RuntimeError("the watcher was closed")
@@ -184,7 +188,10 @@ class PollThread:
             if self.watch.expire():
                 self._announce()
             run = self._lookup.begin(self.watch.limits)
-            listing = self._run_lookup(run)
+            try:
+                listing = self._run_lookup(run)
+            finally:
+                mine.is_answered = True
             self.watch.on_listing(listing, run)
         except BaseException as error:
             if is_interrupt(error):

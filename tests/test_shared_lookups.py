@@ -1,5 +1,6 @@
 """`refresh` from many threads at once: one lookup for all, and the end of one caller is its own."""
 
+import logging
 import signal
 import threading
 import time
@@ -9,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from peerdisco import Answer, LookupFailed, PeerSet, PeerWatcher, Question
-from peerdisco.testing import LocalCluster
+from peerdisco.testing import FakeResolver, LocalCluster
 
 SERVICE = "svc.default.svc.cluster.local."
 OWN, FIRST, SECOND = "10.0.0.1", "10.0.0.2", "10.0.0.3"
@@ -142,6 +143,43 @@ def test_closing_ends_every_share(pool: ThreadPoolExecutor) -> None:
         with pytest.raises(RuntimeError, match="closed"):
             call.result(30)
     gate.opened.release()
+
+
+class OnLog(logging.Handler):
+    """Does something when the first change is logged: the list is out, and the lookup has not ended."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        super().__init__()
+        self._calls = [call]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Do it, once."""
+        if self._calls:
+            self._calls.pop()()
+
+
+def test_a_caller_that_has_seen_the_answer(pool: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture) -> None:
+    """Who refreshes after the list has changed gets a newer answer, though that lookup has not quite ended."""
+    fake = FakeResolver({"svc": [OWN, FIRST]}, own=OWN)
+    watcher = PeerWatcher("svc", resolver=fake)
+    late: list[Future[PeerSet]] = []
+
+    def change() -> None:
+        assert watcher.peers.ips == (FIRST,)
+        fake["svc"] = [OWN, FIRST, SECOND]
+        late.append(pool.submit(watcher.refresh))
+        wait_until(lambda: are_sharing(watcher, 1))
+
+    handler = OnLog(change)
+    logging.getLogger("peerdisco").addHandler(handler)
+    try:
+        with caplog.at_level(logging.INFO, "peerdisco"):
+            watcher.refresh()
+    finally:
+        logging.getLogger("peerdisco").removeHandler(handler)
+
+    assert late[0].result(30).ips == (FIRST, SECOND)
+    assert watcher.status.lookups == 2
 
 
 class OnSignal:

@@ -48,10 +48,9 @@ def network(text: str) -> str:
     Raises:
         ValueError: The text is no IP address, or one that is bound to an interface.
     """
-    checked = str(ip_network(text))
-    if "%" in checked:
+    if "%" in text:  # first, since `ip_network` may raise with an interface's name as it is, printable or not
         raise ValueError(f"{text!r} is bound to an interface, so no other host can mean it")
-    return checked
+    return str(ip_network(text))
 
 
 def number(value: object) -> object:

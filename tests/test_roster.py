@@ -15,7 +15,7 @@ def test_nothing_is_known_at_first() -> None:
     roster = Story().roster
 
     assert (Outcome.PENDING, 0, math.inf) == (roster.peers.outcome, len(roster.peers), roster.peers.age)
-    assert (roster.changed_at, roster.failures) == (-math.inf, 0)
+    assert (roster.changed_at, roster.failures, roster.peers.service) == (-math.inf, 0, "svc.")
 
 
 @pytest.mark.parametrize("confirmations", [1, 2, 3, 7])

@@ -37,6 +37,14 @@ def test_the_first_answer_is_one_question() -> None:
     assert Story({"max_fleet_qps": 1}).wait() == 1.0
 
 
+def test_an_answer_that_took_no_question() -> None:
+    """An answer that was kept from before counts as one question: the next lookup may take one."""
+    story = Story({"max_fleet_qps": 1})
+    story.roster.on_listing(listed(*THREE), story.clock(), 0)
+
+    assert story.wait() == 4.0
+
+
 def test_a_short_refresh_is_kept() -> None:
     """Nobody asks less often while young than afterwards."""
     story = Story({"refresh": 0.2})

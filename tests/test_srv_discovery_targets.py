@@ -233,3 +233,21 @@ def test_an_address_goes_over_to_another_target() -> None:
 
     assert peers(listing) == [NAMED[0], Peer("10.0.0.3", 81, "b")]
     assert listing.waiting == {pack_ip("10.0.0.2")}
+
+
+def test_an_answer_to_the_family_that_was_asked() -> None:
+    """A lookup goes on with the family that it began with, though another has learnt this Pod's family since."""
+    subject = named(own=None, allowed_networks="::/0")
+
+    def by(question: Question) -> Answer:
+        if question.rtype == "SRV":
+            return srv({"a": ("2001:db8::2",)})
+        return Answer.of(question, ["::1", "2001:db8::2"])
+
+    opening = subject.opening
+    answered(subject.steps(), by)
+    assert subject.opening.question.rtype == "AAAA"
+    listing, asked = answered(subject.steps(begun=by(opening.question), opening=opening), by)
+
+    assert [question.rtype for question in asked] == ["AAAA", "SRV"]
+    assert peers(listing) == [Peer("2001:db8::2", 80, "a")]

@@ -133,11 +133,12 @@ def test_a_lookup_that_ends_while_a_caller_begins_to_wait() -> None:
 
     def random() -> float:
         if listings:
-            watch.on_listing(listings.pop())
+            watch.on_listing(listings.pop(), run)
         return 0.5
 
     watch = WatcherState(lookup, random)
-    listings.append(run_lookup(lookup.begin()))
+    run = lookup.begin()
+    listings.append(run_lookup(run))
     watch.hurry()
 
     assert not listings

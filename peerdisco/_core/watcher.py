@@ -287,7 +287,7 @@ class WatcherState:
     def next_at(self) -> float:
         """When the next lookup is due, in seconds on the lookup's clock."""
         plan, (hurried, at) = self._planned, self._hurried
-        return min(plan.next_at, at) if hurried is plan else plan.next_at
+        return plan.next_at if hurried is not plan else min(plan.next_at, at)
 
     def _plan(self, now: float, wait: float) -> None:
         self._planned = _Plan(now, now + wait)

@@ -30,6 +30,7 @@ from peerdisco import (
 )
 from peerdisco._core.conditions import ConditionLog
 from peerdisco._core.listing import Listing
+from peerdisco._core.waiting import Wanted, waits
 from peerdisco._core.watcher import WatcherState
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.sockets import Connection, SocketPool
@@ -143,6 +144,21 @@ def test_a_lookup_that_ends_while_a_caller_begins_to_wait() -> None:
 
     assert not listings
     assert watch.due_in() >= 200  # two replicas share a question in 100 seconds
+
+
+def test_a_thread_that_is_woken_at_once_by_a_caller_that_begins_to_wait() -> None:
+    """The next lookup is planned sooner before the thread is woken, not once the caller first looks at the list."""
+    fake = FakeResolver({"svc": [OWN, FIRST]}, own=OWN, clock=FakeClock())
+    lookup = ServiceLookup(DiscoveryConfig("svc", refresh=60), fake, "lookup")
+    watch = WatcherState(lookup, lambda: 0.5)
+    for _ in range(10):  # each unchanged answer doubles the wait
+        run = lookup.begin()
+        watch.on_listing(run_lookup(run), run)
+    due_in = watch.due_in()
+
+    waits(watch, Wanted(2, None, None, 0))
+
+    assert watch.due_in() < due_in
 
 
 def test_callers_that_come_and_go() -> None:

@@ -54,16 +54,22 @@ class Wanted:
 def waits(watch: WatcherState, wanted: Wanted) -> Generator[float | None, None, PeerSet]:
     """Wait until DNS has answered, what is wanted is listed, and the list has been the same for so long.
 
+    The next lookup is planned sooner by the call itself, so that a thread that is woken after it finds the new plan.
+
     Returns:
-        The list that was waited for.
+        The steps of the wait; they return the list that was waited for.
 
     Raises:
         PeersNotReady: The time is up, or the watcher closed.
     """
-    clock = watch.lookup.clock
-    deadline = math.inf if wanted.timeout is None else clock() + wanted.timeout
     if not wanted.is_met_by(watch.roster.peers):
         watch.hurry()
+    return _steps(watch, wanted)
+
+
+def _steps(watch: WatcherState, wanted: Wanted) -> Generator[float | None, None, PeerSet]:
+    clock = watch.lookup.clock
+    deadline = math.inf if wanted.timeout is None else clock() + wanted.timeout
     while True:
         peers, now = watch.roster.peers, clock()
         enough = wanted.is_met_by(peers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial
 from logging import DEBUG
 from typing import Any, Literal, cast
 
@@ -105,16 +104,9 @@ class ServiceLookup:
         if getattr(chosen, method, None) is None:
             raise ConfigError("resolver", chosen, f"has no method `{method}`")
         self.resolver = chosen
-        # Our own resolver, and no subclass or object with a method of its own: it retries, and can be trusted.
-        self.retries = getattr(getattr(chosen, method), "__func__", None) is getattr(DnsResolver, method)
-        # Both, since one-shot calls of sync and async share this object where they share a config.
-        self.ask: Callable[..., Any] | None = None
-        self.aask: Callable[..., Any] | None = None
-        self.send: Callable[[Question, float], Sent | None] | None = None
-        if self.retries:
-            self.ask = partial(DnsResolver._lookup, chosen)  # noqa: SLF001 - shared inside the package
-            self.aask = partial(DnsResolver._alookup, chosen)  # noqa: SLF001 - likewise
-            self.send = partial(DnsResolver._send, chosen)  # noqa: SLF001 - likewise
+        # Our own resolver, and no subclass or object with a method of its own: it sends ahead, retries, and is trusted.
+        is_ours = getattr(getattr(chosen, method), "__func__", None) is getattr(DnsResolver, method)
+        self.trusted: DnsResolver | None = chosen if is_ours else None
         kind = SrvDiscovery if isinstance(config.port, str) or config.hostnames else Discovery
         self.discovery = kind(config, HOST_ENVIRONMENT if self._own_resolver else environment_of(chosen))
         self.service = self.discovery.service
@@ -195,7 +187,8 @@ class LookupRun:
         self.opening = lookup.discovery.opening
         self.began_at = lookup.clock()
         # As soon as the time is known, so that the rest is done while the reply is on its way.
-        self._sent = lookup.send(self.opening.question, lookup.config.timeout) if lookup.send else None
+        trusted = lookup.trusted
+        self._sent = None if trusted is None else trusted._send_first(self.opening.question, lookup.config.timeout)  # noqa: SLF001 - shared inside the package
         self._lookup = lookup
         self._limits = limits
         self.asking = self.opening.question
@@ -203,9 +196,9 @@ class LookupRun:
 
     def abandon(self, _: object = None) -> None:
         """Close the socket of a query that was sent, and whose reply nobody has waited for."""
-        sent, self._sent = self._sent, None
-        if sent is not None:
-            sent.sock.close()
+        if self._sent is not None:
+            self._sent.sock.close()
+            self._sent = None
 
     def ordinary(self, answer: Answer) -> Listing | None:
         """Return what the answer to the opening question comes to, where nothing more is to be asked; else None."""
@@ -221,46 +214,43 @@ class LookupRun:
         Raises:
             LookupFailed: It got no answer, or no time is left.
         """
+        trusted, question, seconds = self._lookup.trusted, timed.question, self._begin(timed)
         try:
-            answer = self._ask(timed, self._lookup.ask or self._lookup.resolver.lookup)
-            return answer if self._lookup.retries else self._checked(timed.question, answer)
+            if trusted is None:
+                return self._checked(question, self._lookup.resolver.lookup(question, seconds))
+            return trusted._lookup_sent(question, seconds, self._taken(), retry=timed.retry)  # noqa: SLF001 - shared inside the package
         except LookupFailed as error:
             self.questions += max(0, len(error.attempts) - 1)
             raise
 
     async def aask(self, timed: TimedQuestion) -> Answer:
         """Put a question to an async resolver, as `ask` does."""
+        trusted, question, seconds = self._lookup.trusted, timed.question, self._begin(timed)
         try:
-            answer = await self._ask(timed, self._lookup.aask or self._lookup.resolver.alookup)
-            return answer if self._lookup.retries else self._checked(timed.question, answer)
+            if trusted is None:
+                return self._checked(question, await self._lookup.resolver.alookup(question, seconds))
+            return await trusted._alookup_sent(question, seconds, self._taken(), retry=timed.retry)  # noqa: SLF001 - shared inside the package
         except LookupFailed as error:
             self.questions += max(0, len(error.attempts) - 1)
             raise
 
-    def _ask(self, timed: TimedQuestion, ask: Callable[..., Any]) -> Any:
-        try:
-            left = self._time_left(timed.question)
-        except BaseException:
-            self.abandon()
-            raise
-        sent, self._sent = self._sent, None
-        self.questions += 1
-        self.asking = timed.question
-        seconds = left * timed.share
-        if not self._lookup.retries:
-            return ask(timed.question, seconds)
-        return ask(timed.question, seconds, sent, retry=timed.retry)
-
-    def _time_left(self, question: Question) -> float:
-        """Return the seconds that are left.
+    def _begin(self, timed: TimedQuestion) -> float:
+        """Return the seconds that a question may take, and count it.
 
         Raises:
-            LookupFailed: None are.
+            LookupFailed: No time is left.
         """
         left = self.began_at + self._lookup.config.timeout - self._lookup.clock()
         if left <= 0:
-            raise LookupFailed(question, "timeout")
-        return left
+            raise LookupFailed(timed.question, "timeout")
+        self.questions += 1
+        self.asking = timed.question
+        return left * timed.share
+
+    def _taken(self) -> Sent | None:
+        """Return the first query where it was sent and is not waited for yet; who takes it closes its socket."""
+        sent, self._sent = self._sent, None
+        return sent
 
     def _checked(self, question: Question, answer: Any) -> Answer:
         """Return what a resolver gave.

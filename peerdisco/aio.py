@@ -35,9 +35,12 @@ async def adiscover_peers(
 
 async def run_lookup(run: LookupRun) -> Listing:
     """Look the Service up once."""
-    answer = await run.aask(run.opening)
-    listing = run.ordinary(answer)
-    return await drive(run.rest(answer), run.aask, LookupFailed) if listing is None else listing
+    try:
+        answer = await run.aask(run.opening)
+        listing = run.ordinary(answer)
+        return await drive(run.rest(answer), run.aask, LookupFailed) if listing is None else listing
+    finally:
+        run.abandon()
 
 
 class AsyncPeerWatcher:

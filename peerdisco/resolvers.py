@@ -156,7 +156,7 @@ class DnsResolver:
         Raises:
             LookupFailed: No server answered.
         """
-        return self._lookup(question, timeout, retry=retry)
+        return self._lookup_sent(question, timeout, retry=retry)
 
     async def alookup(
         self,
@@ -166,7 +166,7 @@ class DnsResolver:
         retry: bool = True,
     ) -> Answer:
         """Answer one question, as `lookup` does, without blocking the event loop."""
-        return await self._alookup(question, timeout, retry=retry)
+        return await self._alookup_sent(question, timeout, retry=retry)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -191,7 +191,7 @@ class DnsResolver:
     ) -> None:
         self.close()
 
-    def _send(self, question: Question, timeout: float) -> Sent | None:
+    def _send_first(self, question: Question, timeout: float) -> Sent | None:
         """Send the first query of a lookup, so that what else there is to do is done while the reply is on its way.
 
         Args:
@@ -199,7 +199,7 @@ class DnsResolver:
             timeout: seconds for the whole lookup.
 
         Returns:
-            What `_lookup` or `_alookup` goes on from; None where nothing was sent, and they begin by themselves.
+            What `_lookup_sent` or `_alookup_sent` goes on from; None where nothing was sent, and they begin themselves.
         """
         try:
             exchange = opening(question, self._servers(question), timeout, self._state)
@@ -207,19 +207,21 @@ class DnsResolver:
         except (LookupFailed, OSError):
             return None  # the lookup finds the same, and says so
 
-    def _lookup(self, question: Question, timeout: float, sent: Sent | None = None, *, retry: bool = True) -> Answer:
+    def _lookup_sent(
+        self, question: Question, timeout: float, sent: Sent | None = None, *, retry: bool = True
+    ) -> Answer:
         """Answer one question, as `lookup` does; its first query may have been sent."""
         return blocking.lookup(self._begin(question, timeout, sent, retry=retry), self._pool, sent)
 
-    async def _alookup(
+    async def _alookup_sent(
         self,
         question: Question,
-        timeout: float,  # noqa: ASYNC109 - the twin of `_lookup`
+        timeout: float,  # noqa: ASYNC109 - the twin of `_lookup_sent`
         sent: Sent | None = None,
         *,
         retry: bool = True,
     ) -> Answer:
-        """Answer one question, as `_lookup` does."""
+        """Answer one question, as `_lookup_sent` does."""
         from peerdisco._dns import asynchronous
 
         return await asynchronous.lookup(self._begin(question, timeout, sent, retry=retry), self._pool, sent)

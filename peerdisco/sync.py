@@ -56,10 +56,12 @@ def run_lookup(run: LookupRun) -> Listing:
     """
     try:
         answer = run.ask(run.opening)
+        listing = run.ordinary(answer)
+        return drive(run.rest(answer), run.ask, LookupFailed) if listing is None else listing
     except StopIteration as error:
         raise RuntimeError("the resolver raised StopIteration") from error
-    listing = run.ordinary(answer)
-    return drive(run.rest(answer), run.ask, LookupFailed) if listing is None else listing
+    finally:
+        run.abandon()
 
 
 class PeerWatcher:

@@ -29,7 +29,7 @@ class Exchange(NamedTuple):
 
     Attributes:
         server: the nameserver to send it to.
-        transport: `udp` or `tcp`; the length prefix of TCP is the shell's affair.
+        transport: `udp` or `tcp`; sync and async add the length prefix of TCP.
         message: the bytes, with their random id.
         timeout: seconds.
     """

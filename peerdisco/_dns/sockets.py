@@ -114,10 +114,11 @@ class SocketPool:
             return None
         try:
             sock.send_query(exchange.message)
-        except BaseException as error:
+        except OSError:  # the server has closed it (RFC 7766 section 6.2.4)
             sock.close()
-            if isinstance(error, OSError):  # the server has closed it (RFC 7766 section 6.2.4)
-                return None
+            return None
+        except BaseException:
+            sock.close()
             raise
         return Sent(exchange, sock)
 

@@ -74,7 +74,12 @@ class _Resolver(DnsResolver):
     def environment(self) -> Environment:
         return self._where
 
-    def lookup(self, question: Question, timeout: float, sent: Sent | None = None, *, retry: bool = True) -> Answer:
+    def _send_first(self, question: Question, timeout: float) -> Sent | None:
+        return None
+
+    def _lookup_sent(
+        self, question: Question, timeout: float, sent: Sent | None = None, *, retry: bool = True
+    ) -> Answer:
         assert sent is None
         self.attempted += 1
         run = Lookup(question, self._servers(question), timeout, self._state, retry=retry)
@@ -159,7 +164,6 @@ class Replica:
         self._environment = _Environment(self.own, story, clock, rng)
         self._resolver = _Resolver(network, clock, self._environment, story, rng)
         lookup = ServiceLookup(config, self._resolver, "lookup")
-        lookup.retries = True  # it is the library's own resolver, but for its sockets
         self.ledger = Ledger(story, config, self.own)
         self.runner = PollThread(lookup, self._run_lookup, rng.random)
         self.watch = self.runner.watch

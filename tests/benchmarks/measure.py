@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import statistics
 import time
 from collections.abc import Coroutine, Sequence
@@ -97,11 +98,15 @@ class Runner:
 
 
 def race(runners: Sequence[Runner], seconds: float, least: int = 5) -> None:
-    """Let the runners take turns, a batch of calls each, until time is up: a disturbance then affects all of them."""
+    """Let the runners take turns, a batch of calls each, until time is up: a disturbance then affects all of them.
+
+    The order is another one in each round: the first calls of a batch find the caches as the contender before left them.
+    """
     end = time.monotonic() + seconds
-    rounds = 0
+    rounds, order, shuffle = 0, list(runners), random.Random(1).shuffle
     while rounds < least or time.monotonic() < end:
-        for runner in runners:
+        shuffle(order)
+        for runner in order:
             runner.batch()
         rounds += 1
 

@@ -100,7 +100,7 @@ class Runner:
 def race(runners: Sequence[Runner], seconds: float, least: int = 5) -> None:
     """Let the runners take turns, a batch of calls each, until time is up: a disturbance then affects all of them.
 
-    The order is another one in each round: the first calls of a batch find the caches as the contender before left them.
+    The order is another one in each round, since the first calls of a batch find the caches as others left them.
     """
     end = time.monotonic() + seconds
     rounds, order, shuffle = 0, list(runners), random.Random(1).shuffle

@@ -10,7 +10,7 @@ import sys
 
 from pymemcache.client.hash import HashClient  # type: ignore[import-untyped] # it brings no types
 
-from peerdisco import DiscoveryConfig, PeerDiscoError, PeerWatcher
+from peerdisco import DiscoveryConfig, PeerDiscoError, PeerSet, PeerWatcher
 
 
 class Ring:
@@ -18,7 +18,7 @@ class Ring:
 
     def __init__(self, watcher: PeerWatcher) -> None:
         self._watcher = watcher
-        self._peers = watcher.peers
+        self._peers: PeerSet | None = None  # nobody yet: the watcher may have listed some already
         self._client = HashClient([])
 
     def client(self) -> HashClient:

@@ -86,6 +86,16 @@ class Watched:
 
         self._until(happened, f"not {times} lookups more")
 
+    def until_refused_or_listed(self, times: int, ips: Iterable[str]) -> None:
+        """Blocks until so many further lookups have come to no answer, or until exactly these are listed."""
+        since, wanted = len(self.lookups), frozenset(ips)
+
+        def happened() -> bool:
+            refused = sum(ended.answer is None for ended in self.lookups[since:])
+            return refused > times or self.now() == wanted  # what the last one means is known when the next has ended
+
+        self._until(happened, f"neither {times} lookups without an answer nor the list")
+
     def _until(self, happened: Callable[[], bool], otherwise: str) -> None:
         with self._changed:
             if not self._changed.wait_for(happened, DEADLINE):

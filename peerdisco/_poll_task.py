@@ -21,7 +21,8 @@ from typing import Any
 
 from peerdisco._core.failures import detached, is_interrupt
 from peerdisco._core.listing import Listing
-from peerdisco._core.watcher import ChangeCursor, WatcherState
+from peerdisco._core.subscribers import ChangeCursor
+from peerdisco._core.watcher import WatcherState
 from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.clock import SYSTEM_CLOCK
 

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from peerdisco._core.listing import Listing
+from peerdisco._core.subscribers import Callback, ChangeCursor
 from peerdisco._core.waiting import checked_wait, waits
-from peerdisco._core.watcher import Callback, ChangeCursor
 from peerdisco._dns.asynchronous import drive
 from peerdisco._options import showing
 from peerdisco._poll_task import PollTask

@@ -10,8 +10,8 @@ from typing import Self, Unpack
 
 from peerdisco._core.callables import is_coroutine_function
 from peerdisco._core.listing import Listing
+from peerdisco._core.subscribers import Callback, ChangeCursor
 from peerdisco._core.waiting import checked_wait, waits
-from peerdisco._core.watcher import Callback, ChangeCursor
 from peerdisco._dns.blocking import drive
 from peerdisco._options import showing
 from peerdisco._poll_thread import PollThread

@@ -184,7 +184,7 @@ def test_callers_that_come_and_go() -> None:
         at_once(come_and_go)
         at_once(lambda _: kept())
         assert watcher.status.last_error is None
-        assert not watcher._watch._subscribers
+        assert not watcher._watch._subscribers._entries
         assert watcher._runner._listeners == {watcher._runner.wake}
     assert told
 

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from peerdisco import DiscoveryConfig, Outcome, Peer
 from peerdisco._core.listing import Endpoint, Listing
 from peerdisco._core.roster import Roster
-from peerdisco._core.watcher import ChangeCursor
+from peerdisco._core.subscribers import ChangeCursor
 from peerdisco.testing import FakeClock
 
 OWN = bytes([10, 0, 0, 1])

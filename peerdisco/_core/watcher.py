@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import suppress
-from functools import partial
 from logging import DEBUG
 from typing import NamedTuple
 
@@ -22,26 +20,12 @@ from peerdisco._core.counters import Counters, code_of
 from peerdisco._core.failures import detached, is_interrupt
 from peerdisco._core.listing import PENDING, Limits, Listing
 from peerdisco._core.roster import Roster
+from peerdisco._core.subscribers import Callback, ChangeCursor, Subscribers
 from peerdisco._service import LookupRun, ServiceLookup
-from peerdisco.errors import ConfigError, NotHeadlessError, PeerDiscoError
-from peerdisco.peers import Change, PackedPeers, PeerSet, Status
-
-Callback = Callable[[Change], object]
+from peerdisco.errors import NotHeadlessError, PeerDiscoError
+from peerdisco.peers import Change, PeerSet, Status
 
 _LONGEST_PAUSE = 30.0
-
-
-class ChangeCursor:
-    """A consumer that follows the list: what changed since it last looked, in one piece however long ago that was."""
-
-    def __init__(self) -> None:
-        self._seen = PackedPeers(frozenset())
-
-    def catch_up(self, peers: PeerSet) -> Change | None:
-        """Return what changed; None where nothing did."""
-        change = Change.between(self._seen, peers)
-        self._seen = peers._packed
-        return change
 
 
 class _Plan(NamedTuple):
@@ -81,7 +65,7 @@ class WatcherState:
         # When a caller that waits wants the next lookup, and the plan that this goes before. It ends with that plan: a
         # lookup may end, and another be planned, while the caller's thread works this out.
         self._hurried = self._planned, self._planned.next_at
-        self._subscribers: list[tuple[Callback, ChangeCursor]] = []
+        self._subscribers = Subscribers()
         # The kinds of exceptions that were logged: from lookups, with the time, and from elsewhere.
         self._kinds_of_failures: dict[type[BaseException], float] = {}
         self._kinds_of_troubles: set[type[BaseException]] = set()
@@ -192,27 +176,11 @@ class WatcherState:
             ConfigError: The callback can't be called.
         """
         self.check_open()
-        if not callable(callback):
-            raise ConfigError("callback", callback, "can't be called")
-        entry = callback, ChangeCursor()
-        self._subscribers.append(entry)
-
-        def unsubscribe() -> None:
-            with suppress(ValueError):  # it has been, perhaps by another thread just now
-                self._subscribers.remove(entry)
-
-        return unsubscribe
+        return self._subscribers.add(callback)
 
     def due_calls(self, busy: Container[ChangeCursor] = ()) -> Iterator[tuple[ChangeCursor, Callable[[], object]]]:
         """Yield a call for each subscriber for which something changed, but for those that are busy with their last."""
-        peers = self.roster.peers
-        for entry in tuple(self._subscribers):
-            callback, cursor = entry
-            if cursor in busy:
-                continue
-            change = cursor.catch_up(peers)
-            if change is not None and entry in self._subscribers:
-                yield cursor, partial(callback, change)
+        return self._subscribers.due_calls(self.roster.peers, busy)
 
     def on_subscriber_error(self, error: BaseException) -> None:
         """Take in what a subscriber raised: the others are called all the same."""

@@ -21,7 +21,7 @@ from io import UnsupportedOperation
 from typing import Any, Literal, NamedTuple, cast
 
 from peerdisco._core.counters import code_of
-from peerdisco._core.watcher import ChangeCursor
+from peerdisco._core.subscribers import ChangeCursor
 from peerdisco.answers import Outcome
 from peerdisco.cli import options
 from peerdisco.cli._interrupts import interruptible

@@ -10,7 +10,7 @@ from tenacity import Retrying
 
 from peerdisco import Answer, DiscoveryConfig, LookupFailed, Question
 from peerdisco._core.listing import Endpoints, Listing
-from peerdisco._core.watcher import ChangeCursor
+from peerdisco._core.subscribers import ChangeCursor
 from peerdisco._dns.blocking import drive
 from peerdisco._dns.lookup import Lookup
 from peerdisco._dns.nameserver import Nameserver

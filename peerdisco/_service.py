@@ -112,7 +112,8 @@ class ServiceLookup:
         self.service = self.discovery.service
         self.clock: Clock = clock_of(chosen)
         self._run: LookupRun | None = None
-        self._packed = PackedPeers(PENDING.endpoints, config.port_number, PENDING.targets)
+        # What the last lookup came to. In one piece, for other threads.
+        self._latest = PENDING, PackedPeers(PENDING.endpoints, config.port_number, PENDING.targets)
 
     def begin(self, limits: Callable[[], Limits] = unlimited) -> LookupRun:
         """Begin a lookup: its time runs from now.
@@ -142,16 +143,17 @@ class ServiceLookup:
 
     def peers(self, listing: Listing) -> PeerSet:
         """Return what a one-shot lookup came to."""
-        if listing.outcome is not Outcome.FOUND or not listing.complete or listing.outside or _conditions:
+        latest, packed = self._latest
+        if listing is not latest:
+            if packed.endpoints is not listing.endpoints or packed.targets is not listing.targets:
+                packed = PackedPeers(listing.endpoints, self.config.port_number, listing.targets)
+            self._latest = listing, packed
+        if listing is not latest or _conditions:
             self._log(listing)
         if log.isEnabledFor(DEBUG):
             code, peers = empty_code(conditions_of(listing)) or "listed", len(listing.endpoints)
             facts = {"service": self.service, "code": code, "peers": peers}
             log.debug("%s: %s, %d peers", self.service, listing.outcome, peers, extra=facts)
-        packed = self._packed
-        if packed.endpoints is not listing.endpoints or packed.targets is not listing.targets:
-            packed = PackedPeers(listing.endpoints, self.config.port_number, listing.targets)
-            self._packed = packed
         return PeerSet(self.service, packed, listing, looked_up=self.clock(), clock=self.clock)
 
     def _log(self, listing: Listing) -> None:
@@ -197,7 +199,7 @@ class LookupRun:
     def abandon(self, _: object = None) -> None:
         """Close the socket of a query that was sent, and whose reply nobody has waited for."""
         if self._sent is not None:
-            self._sent.sock.close()
+            self._sent.close()
             self._sent = None
 
     def ordinary(self, answer: Answer) -> Listing | None:

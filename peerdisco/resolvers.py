@@ -129,7 +129,7 @@ class DnsResolver:
         self._host = environment
         # Another clock has other times, so what was learnt by it is of no use to the rest of the process.
         memory = _memory if clock is time.monotonic else ServerMemory()
-        self._state = ResolverState(clock, rng, _new_id, _follows, memory, {})
+        self._state = ResolverState(clock, rng, _new_id, _follows, memory, {}, {})
         self._pool = SocketPool(MOST_IDLE if keep_connections else 0)
         self._latest: Lookup | None = None
         if self._given is None:
@@ -199,11 +199,11 @@ class DnsResolver:
             timeout: seconds for the whole lookup.
 
         Returns:
-            What `_lookup_sent` or `_alookup_sent` goes on from; None where nothing was sent, and they begin themselves.
+            What `_lookup_sent` or `_alookup_sent` goes on from; None where they begin themselves.
         """
         try:
             exchange = opening(question, self._servers(question), timeout, self._state)
-            return self._pool.send(exchange)
+            return Sent(exchange, self._pool.send(exchange))
         except (LookupFailed, OSError):
             return None  # the lookup finds the same, and says so
 
@@ -232,7 +232,7 @@ class DnsResolver:
             run = Lookup(question, self._servers(question), timeout, self._state, retry=retry, opening=begun)
         except BaseException:  # resolv.conf may be gone since the query was sent
             if sent is not None:
-                sent.sock.close()
+                sent.close()
             raise
         self._latest = run
         return run

@@ -233,6 +233,7 @@ def test_few_sockets_are_kept(cluster: LocalCluster) -> None:
     pool = SocketPool()
     opened = [pool.open(server) for _ in range(5)]
     for sock in opened:
+        sock.settimeout(1)
         sock.connect(server)
         pool.keep(sock, server)
 
@@ -367,6 +368,7 @@ def test_a_connection_is_given_up_when_it_is_old(cluster: LocalCluster) -> None:
     server, clock = Nameserver.parse(cluster.nameserver), FakeClock()
     pool = SocketPool(clock=clock)
     sock = pool.open(server)
+    sock.settimeout(1)
     sock.connect(server)
     pool.keep(sock, server)
     clock.advance(0.9)

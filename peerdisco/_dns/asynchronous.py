@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
@@ -83,30 +82,26 @@ async def exchange(
     if hears is None:
         hears = partial(query.fits, message)
     deadline = asyncio.get_running_loop().time() + timeout
-    if sent is None:
-        sent = pool.send(wanted)
-    if sent is not None:
-        sock = sent.sock
+    sock = pool.send(wanted) if sent is None else sent.sock
+    if sock is not None:
         if not isinstance(sock, Connection):
             return await _reply_over_udp(sock, message, deadline, pool, hears)
         try:
             return await _reply_over_tcp(sock, server, deadline, pool, hears)
         except ConnectionError:
             pass  # the server has closed it (RFC 7766 section 6.2.4)
-    sock = pool.open(server)
+    connection = pool.open(server)
     try:
-        await _connect(sock, server, deadline)
-        sock.send_query(message)
+        await _connect(connection, server, deadline)
+        connection.send_query(message)
     except BaseException:
-        sock.close()
+        connection.close()
         raise
-    return await _reply_over_tcp(sock, server, deadline, pool, hears)
+    return await _reply_over_tcp(connection, server, deadline, pool, hears)
 
 
-async def _connect(sock: socket.socket, server: Nameserver, deadline: float) -> None:
-    sock.settimeout(0)
-    # To a server on the same host a connection is there at once, as the second call finds, without a turn of the loop.
-    if sock.connect_ex(server) and sock.connect_ex(server) not in (0, errno.EISCONN):
+async def _connect(sock: Connection, server: Nameserver, deadline: float) -> None:
+    if sock.reach(server):
         async with asyncio.timeout_at(deadline):
             await asyncio.get_running_loop().sock_connect(sock, server)
 
@@ -123,7 +118,6 @@ async def _reply_over_udp(
         return None
 
     try:
-        sock.settimeout(0)
         return await _receive(sock, query.udp_room(message) + 1, deadline, pool, take)
     finally:
         sock.close()
@@ -146,6 +140,13 @@ async def _receive(
     sock: socket.SocketType, size: int, deadline: float, pool: SocketPool, take: Callable[[bytes], bytes | None]
 ) -> bytes:
     """Read until `take` makes a reply of what came."""
+    pool.check()
+    try:
+        reply = take(sock.recv(size))
+    except BlockingIOError:
+        reply = None
+    if reply is not None:
+        return reply
     loop = asyncio.get_running_loop()
     replied: asyncio.Future[bytes] = loop.create_future()
     fd = sock.fileno()

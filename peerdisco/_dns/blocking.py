@@ -91,7 +91,7 @@ def exchange(
         pool: the connections that are open.
         wanted: what to send.
         hears: whether a message is the reply; None for any that fits.
-        sent: the message, where it is on its way.
+        sent: what was done of it already.
 
     Raises:
         OSError: None came.
@@ -101,24 +101,22 @@ def exchange(
     if hears is None:
         hears = partial(query.fits, message)
     deadline = time.monotonic() + timeout
-    if sent is None:
-        sent = pool.send(wanted)
-    if sent is not None:
-        sock = sent.sock
+    sock = pool.send(wanted) if sent is None else sent.sock
+    if sock is not None:
         if not isinstance(sock, Connection):
             return _reply_over_udp(sock, message, deadline, pool, hears)
         try:
             return _reply_over_tcp(sock, server, deadline, pool, hears)
         except ConnectionError:
             pass  # the server has closed it (RFC 7766 section 6.2.4)
-    sock = pool.open(server)
+    connection = pool.open(server)
     try:
-        _connect(sock, server, deadline, pool)
-        sock.send_query(message)
+        _connect(connection, server, deadline, pool)
+        connection.send_query(message)
     except BaseException:
-        sock.close()
+        connection.close()
         raise
-    return _reply_over_tcp(sock, server, deadline, pool, hears)
+    return _reply_over_tcp(connection, server, deadline, pool, hears)
 
 
 def _reply_over_udp(
@@ -149,10 +147,9 @@ def _reply_over_tcp(
     return reply
 
 
-def _connect(sock: socket.socket, server: Nameserver, deadline: float, pool: SocketPool) -> None:
-    sock.settimeout(0)
-    error = sock.connect_ex(server)
-    if error == errno.EINPROGRESS:
+def _connect(sock: Connection, server: Nameserver, deadline: float, pool: SocketPool) -> None:
+    error = sock.reach(server)
+    if error in (errno.EINPROGRESS, errno.EALREADY):
         while not wait_until_writable(sock, _slice(deadline, pool)):
             continue
         error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -161,12 +158,18 @@ def _connect(sock: socket.socket, server: Nameserver, deadline: float, pool: Soc
 
 
 def _receive(sock: socket.SocketType, size: int, deadline: float, pool: SocketPool) -> bytes:
+    seconds = _slice(deadline, pool)
+    if not sock.gettimeout():  # nothing was waited for yet
+        try:
+            return sock.recv(size)
+        except BlockingIOError:
+            pass
     while True:
-        sock.settimeout(_slice(deadline, pool))
+        sock.settimeout(seconds)
         try:
             return sock.recv(size)
         except TimeoutError:
-            continue
+            seconds = _slice(deadline, pool)
 
 
 def _slice(deadline: float, pool: SocketPool) -> float:

@@ -21,6 +21,7 @@ from peerdisco._dns.reply import NoAnswer
 from peerdisco.answers import Question
 from peerdisco.errors import Reason
 
+_MOST_READY = 16
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 
 
@@ -40,6 +41,22 @@ class Exchange(NamedTuple):
     timeout: float
 
 
+class ReadyExchange(NamedTuple):
+    """What a lookup begins with, made ahead but for its id, and what that depends on.
+
+    Attributes:
+        version: of what is known of the nameservers.
+        servers: the nameservers to ask, in order.
+        timeout: seconds for the whole lookup.
+        exchange: the exchange.
+    """
+
+    version: object
+    servers: Sequence[Nameserver]
+    timeout: float
+    exchange: Exchange
+
+
 class ResolverState(NamedTuple):
     """What the lookups of one resolver share.
 
@@ -50,6 +67,7 @@ class ResolverState(NamedTuple):
         follows: whether an alias of a name may be followed; else the name has no answer.
         memory: what is known of the nameservers; kept up to date.
         known: plain lists of addresses, as each question was last answered; kept up to date.
+        ready: what the lookup of each question begins with; kept up to date.
     """
 
     clock: Callable[[], float]
@@ -58,6 +76,7 @@ class ResolverState(NamedTuple):
     follows: Callable[[str, str], bool]
     memory: ServerMemory
     known: dict[Question, KnownList]
+    ready: dict[Question, ReadyExchange]
 
 
 def opening(question: Question, servers: Sequence[Nameserver], timeout: float, state: ResolverState) -> Exchange:
@@ -69,8 +88,18 @@ def opening(question: Question, servers: Sequence[Nameserver], timeout: float, s
         timeout: seconds for the whole lookup.
         state: what the lookups of the resolver share.
     """
+    memory, version = state.memory, state.memory.version
+    ready = state.ready.get(question)
+    if ready is not None and ready.version is version and ready.servers is servers and ready.timeout == timeout:
+        server, transport, message, seconds = ready.exchange
+        return Exchange(server, transport, state.new_id() + message[2:], seconds)
     now = state.clock()
-    return exchange_with(state.memory.in_order(servers, now)[0], question, state, now, patience(timeout, servers))
+    exchange = exchange_with(memory.in_order(servers, now)[0], question, state, now, patience(timeout, servers))
+    if not memory.is_dated:
+        if len(state.ready) >= _MOST_READY:
+            state.ready.clear()
+        state.ready[question] = ReadyExchange(version, servers, timeout, exchange)
+    return exchange
 
 
 def patience(timeout: float, servers: Sequence[Nameserver]) -> float:

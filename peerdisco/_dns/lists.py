@@ -39,6 +39,7 @@ class KnownList(NamedTuple):
         answer: what the list says.
         length: the bytes of the reply.
         opening: its bytes from behind the id to the first address.
+        start: where its first record begins.
         head: what stands before each address.
         layout: where the addresses are; None where no reply is compared with this one.
         ending: what follows the last address.
@@ -47,6 +48,7 @@ class KnownList(NamedTuple):
     answer: Answer
     length: int = 0
     opening: bytes = b""
+    start: int = 0
     head: bytes = b""
     layout: struct.Struct | None = None
     ending: bytes = b""
@@ -95,20 +97,17 @@ def known_list(asked: bytes, reply: bytes, answer: Answer) -> KnownList:
     if is_known and answer.complete and count == len(answer.addresses) and end <= len(reply):
         layout = _layout(len(head), size, count)
         if _are_alike(reply, start, head, layout.unpack_from(reply, start)):
-            return KnownList(answer, len(reply), reply[2:start] + head, head, layout, reply[end:])
+            return KnownList(answer, len(reply), reply[2:start] + head, start, head, layout, reply[end:])
     return KnownList(answer)
 
 
 def says_the_same(known: KnownList, asked: bytes, reply: bytes) -> bool:
     """Return whether a reply fits a query and says what is known: then reading it would bring the same answer."""
-    answer, length, opening, head, layout, ending = known
-    if layout is None or len(reply) != length or reply[:2] != asked[:2]:
+    answer, length, opening, start, head, layout, ending = known
+    if layout is None or len(reply) != length:
         return False
-    if not reply.startswith(opening, 2) or not reply.endswith(ending):
-        return False
-    start = 2 + len(opening) - len(head)
     addresses = layout.unpack_from(reply, start)
-    return not answer.addresses.difference(addresses) and _are_alike(reply, start, head, addresses)
+    return reply == asked[:2] + opening + head.join(addresses) + ending and not answer.addresses.difference(addresses)
 
 
 def answer_of(addresses: Sequence[bytes], ttl: int, known: Answer | None, *, complete: bool) -> Answer:

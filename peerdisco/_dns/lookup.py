@@ -18,7 +18,7 @@ from tenacity import retry_if_exception
 
 from peerdisco._dns import query
 from peerdisco._dns.exchange import Exchange, ResolverState, diagnosis, exchange_with, is_silence, opening, patience
-from peerdisco._dns.lists import known_list, says_the_same
+from peerdisco._dns.lists import KnownList, known_list, says_the_same
 from peerdisco._dns.nameserver import Nameserver
 from peerdisco._dns.reply import Alias, NoAnswer, NoEdns, fits_udp, read
 from peerdisco.answers import Answer, Outcome, Question
@@ -68,6 +68,7 @@ class Lookup:
         # The exchange that the lookup began with, and its reply where that is still to be looked at by `round`.
         self._opening = opening
         self._begun: bytes | None = None
+        self._known: KnownList | None = None
         self._answer: Answer | None = None
         self.answered_by: Nameserver | None = None
 
@@ -83,21 +84,23 @@ class Lookup:
 
     def open(self) -> Exchange:
         """Return the exchange that the lookup begins with; what comes of it goes to `accept` or `reject`."""
-        if self._opening is None:
-            self._opening = opening(self._question, self._servers, self._timeout, self._state)
-        return self._opening
+        exchange = self._opening
+        if exchange is None:
+            exchange = self._opening = opening(self._question, self._servers, self._timeout, self._state)
+        known = self._state.known.get(self._question)
+        if known is not None and (exchange.transport == "tcp" or known.length <= query.udp_room(exchange.message)):
+            self._known = known
+        return exchange
 
     def hears(self, reply: bytes) -> bool:
         """Take in what came after the opening exchange was sent; False where it is no reply to that."""
-        opening, known = self._opening, self._state.known.get(self._question)
+        opening, known = self._opening, self._known
         if opening is None:
             return False
-        _, transport, asked, _ = opening
-        is_whole = transport == "tcp" or len(reply) <= query.udp_room(asked)
-        if known is not None and is_whole and says_the_same(known, asked, reply):
+        if known is not None and says_the_same(known, opening.message, reply):
             self._answer = known.answer
             return True
-        if not query.fits(asked, reply):
+        if not query.fits(opening.message, reply):
             return False
         self._begun = reply
         return True

@@ -23,12 +23,22 @@ _MOST = 1000
 
 
 class ServerMemory:
-    """Which nameservers are dead or refuse EDNS, and which answers need TCP; shared by every lookup of a process."""
+    """Which nameservers are dead or refuse EDNS, and which answers need TCP; shared by every lookup of a process.
+
+    Attributes:
+        version: another object whenever something else is known.
+    """
 
     def __init__(self) -> None:
+        self.version = object()
         self._needs_tcp: set[tuple[Nameserver, Question]] = set()
         self._dead_until: dict[Nameserver, float] = {}
         self._no_edns_until: dict[Nameserver, float] = {}
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether something is known that is forgotten after some time."""
+        return bool(self._dead_until or self._no_edns_until)
 
     def in_order(self, servers: Sequence[Nameserver], now: float) -> Sequence[Nameserver]:
         """Return the servers as they are to be asked: the dead ones last."""
@@ -40,11 +50,12 @@ class ServerMemory:
         """Take in that a server did not answer."""
         _bound(self._dead_until)
         self._dead_until[server] = now + _DEAD_FOR
+        self.version = object()
 
     def on_reply(self, server: Nameserver) -> None:
         """Take in that a server answered, whatever it said."""
-        if self._dead_until:
-            self._dead_until.pop(server, None)
+        if self._dead_until and self._dead_until.pop(server, None):
+            self.version = object()
 
     def takes_edns(self, server: Nameserver, now: float) -> bool:
         """Return whether a server is to be asked with EDNS."""
@@ -54,6 +65,7 @@ class ServerMemory:
         """Take in that a server refused EDNS and answered the same question without it."""
         _bound(self._no_edns_until)
         self._no_edns_until[server] = now + _NO_EDNS_FOR
+        self.version = object()
 
     def needs_tcp(self, server: Nameserver, question: Question) -> bool:
         """Return whether the answer is known not to fit UDP."""
@@ -61,16 +73,20 @@ class ServerMemory:
 
     def set_needs_tcp(self, server: Nameserver, question: Question, *, needed: bool) -> None:
         """Remember whether an answer needs TCP."""
-        if not needed:
-            self._needs_tcp.discard((server, question))
-        elif (server, question) not in self._needs_tcp:
+        if needed is ((server, question) in self._needs_tcp):
+            return
+        if needed:
             _bound(self._needs_tcp)
             self._needs_tcp.add((server, question))
+        else:
+            self._needs_tcp.discard((server, question))
+        self.version = object()
 
     def clear(self) -> None:
         """Forget everything."""
         for kept in (self._needs_tcp, self._dead_until, self._no_edns_until):
             kept.clear()
+        self.version = object()
 
 
 def _bound(kept: set[tuple[Nameserver, Question]] | dict[Nameserver, float]) -> None:

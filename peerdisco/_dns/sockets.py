@@ -32,6 +32,9 @@ SLICE = 0.04
 _LONGEST_LIFE = 1.0
 """Seconds after which a connection is not used again."""
 
+# Saves the system call by which a socket is told so later, where there is such a type.
+_NEVER_WAITING = getattr(socket, "SOCK_NONBLOCK", 0)
+
 MOST_IDLE = 2
 """Connections to one nameserver that are kept."""
 
@@ -50,6 +53,13 @@ class Connection(socket.socket):
 
     opened_at = 0.0
 
+    def reach(self, server: Nameserver) -> int:
+        """Connect without waiting, and return the error: EINPROGRESS or EALREADY where it takes longer, else 0."""
+        error = self.connect_ex(server)
+        if error == errno.EINPROGRESS:  # to a server on the same host the connection is there by now
+            error = self.connect_ex(server)
+        return 0 if error == errno.EISCONN else error
+
     def send_query(self, message: bytes) -> None:
         """Send a query without waiting: a connection whose last query was answered has room for one.
 
@@ -57,21 +67,26 @@ class Connection(socket.socket):
             OSError: It has not, or is closed.
         """
         framed = query.framed(message)
-        self.settimeout(0)
+        _never_wait(self)
         if self.send(framed) < len(framed):
             raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
 
 
 class Sent(NamedTuple):
-    """A query that is on its way, and the socket that its reply comes to; who has it closes that.
+    """The query that a lookup begins with, and the socket that its reply comes to; who has it closes that.
 
     Attributes:
         exchange: the query.
-        sock: a UDP socket, or a `Connection`.
+        sock: a UDP socket, or a `Connection`; None where a connection is still to be opened.
     """
 
     exchange: Exchange
-    sock: socket.SocketType
+    sock: socket.SocketType | None
+
+    def close(self) -> None:
+        """Close the socket, if there is one."""
+        if self.sock is not None:
+            self.sock.close()
 
 
 class SocketPool:
@@ -101,14 +116,16 @@ class SocketPool:
         thread = get_ident()
         self._ignored[thread] = self._ignored.get(thread, 0) + 1
 
-    def send(self, exchange: Exchange) -> Sent | None:
-        """Send a query over UDP, or over a TCP connection that is open; None where there is none of those.
+    def send(self, exchange: Exchange) -> socket.SocketType | None:
+        """Send a query over UDP, or over a TCP connection that is open, and return the socket.
+
+        None where a connection is to be opened first.
 
         Raises:
             OSError: It can't be sent over UDP.
         """
         if exchange.transport == "udp":
-            return Sent(exchange, _sent_over_udp(exchange))
+            return _sent_over_udp(exchange)
         sock = self.take(exchange.server)
         if sock is None:
             return None
@@ -120,12 +137,13 @@ class SocketPool:
         except BaseException:
             sock.close()
             raise
-        return Sent(exchange, sock)
+        return sock
 
     def open(self, server: Nameserver) -> Connection:
         """Return a new TCP socket, not yet connected."""
         self.check()
-        sock = Connection(_family(server), socket.SOCK_STREAM)
+        sock = Connection(_family(server), socket.SOCK_STREAM | _NEVER_WAITING)
+        _never_wait(sock)
         sock.opened_at = self._clock()
         return sock
 
@@ -181,12 +199,18 @@ def _family(server: Nameserver) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in server.host else socket.AF_INET
 
 
+def _never_wait(sock: socket.SocketType) -> None:
+    if sock.gettimeout() != 0:
+        sock.settimeout(0)
+
+
 def _sent_over_udp(exchange: Exchange) -> socket.SocketType:
     """Send a query from a new UDP socket, connected to the nameserver, and return the socket."""
     # The type in C does without what `socket.socket` adds. Where a library has replaced that one, its own is taken.
     kind: type[socket.SocketType] = socket.SocketType if socket.socket.__module__ == "socket" else socket.socket
-    sock = kind(_family(exchange.server), socket.SOCK_DGRAM)
+    sock = kind(_family(exchange.server), socket.SOCK_DGRAM | _NEVER_WAITING)
     try:
+        _never_wait(sock)
         sock.connect(exchange.server)
         sock.send(exchange.message)
     except BaseException:

@@ -52,7 +52,7 @@ class Asker:
         self._deadline = time.monotonic() + timeout
         self._pool = SocketPool(0)
         memory = ServerMemory()
-        self._state = ResolverState(time.monotonic, random.random, partial(os.urandom, 2), _follows, memory, {})
+        self._state = ResolverState(time.monotonic, random.random, partial(os.urandom, 2), _follows, memory, {}, {})
         self._lock = threading.Lock()
         self._sent = 0
         self._answers: dict[Question, Future[Answer]] = {}

@@ -176,7 +176,7 @@ class _Scripted:
         self.environment = StaticEnvironment((pack_ip(OWN),))
         self.replies: list[bytes] = []
         self._pieces = iter(pieces)
-        self._state = ResolverState(clock, lambda: 0.5, lambda: b"\x12\x34", _follows, ServerMemory(), {})
+        self._state = ResolverState(clock, lambda: 0.5, lambda: b"\x12\x34", _follows, ServerMemory(), {}, {})
 
     def lookup(self, question: Question, timeout: float) -> Answer:
         """Answer one question, from the next pieces."""

@@ -51,6 +51,7 @@ class Bench:
             follows=lambda _, alias: not alias.endswith(".foreign."),
             memory=self.memory,
             known=self.known,
+            ready={},
         )
         self.lookup = Lookup(WEB, servers or (FIRST, SECOND), timeout, state, retry=retry)
 

@@ -261,14 +261,15 @@ def _is_pending(future: asyncio.Future[Any]) -> bool:
 
 async def _ended(lookup: asyncio.Future[Any]) -> None:
     """Wait until a lookup has ended, whatever it ended with; where this is cancelled, the lookup goes on."""
-    has_ended = asyncio.Event()
+    has_ended = lookup.get_loop().create_future()
 
     def tell(_: object) -> None:
-        has_ended.set()
+        if not has_ended.done():
+            has_ended.set_result(None)
 
     lookup.add_done_callback(tell)
     try:
-        await has_ended.wait()
+        await has_ended
     finally:
         lookup.remove_done_callback(tell)
 

@@ -54,7 +54,8 @@ class ServerMemory:
 
     def on_reply(self, server: Nameserver) -> None:
         """Take in that a server answered, whatever it said."""
-        if self._dead_until and self._dead_until.pop(server, None):
+        if server in self._dead_until:
+            self._dead_until.pop(server, None)  # another thread may have been faster
             self.version = object()
 
     def takes_edns(self, server: Nameserver, now: float) -> bool:

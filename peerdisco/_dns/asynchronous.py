@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying
 
@@ -14,7 +15,7 @@ from peerdisco._dns import query
 from peerdisco._dns.exchange import Exchange
 from peerdisco._dns.lookup import Lookup
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import Connection, Sent, SocketPool
+from peerdisco._dns.sockets import IN_PROGRESS, Connection, Sent, SocketPool
 from peerdisco.answers import Answer
 from peerdisco.errors import LookupFailed
 
@@ -101,9 +102,13 @@ async def exchange(
 
 
 async def _connect(sock: Connection, server: Nameserver, deadline: float) -> None:
-    if sock.reach(server):
-        async with asyncio.timeout_at(deadline):
-            await asyncio.get_running_loop().sock_connect(sock, server)
+    error = sock.reach(server)
+    if error in IN_PROGRESS:
+        loop = asyncio.get_running_loop()
+        await _until(deadline, sock.fileno(), loop.add_writer, loop.remove_writer, _end)
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
 
 
 async def _reply_over_udp(
@@ -148,16 +153,29 @@ async def _receive(
     if reply is not None:
         return reply
     loop = asyncio.get_running_loop()
-    replied: asyncio.Future[bytes] = loop.create_future()
-    fd = sock.fileno()
-    loop.add_reader(fd, _read, sock, size, pool, take, replied)
-    timer = loop.call_at(deadline, _expire, replied)
+    read = partial(_read, sock, size, pool, take)
+    replied: bytes = await _until(deadline, sock.fileno(), loop.add_reader, loop.remove_reader, read)
+    return replied
+
+
+async def _until(
+    deadline: float,
+    fd: int,
+    watch: Callable[..., None],
+    unwatch: Callable[[int], bool],
+    on_event: Callable[[asyncio.Future[Any]], None],
+) -> Any:
+    """Watch a socket until a call of `on_event` brings a future to its end, and return the future's result."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+    watch(fd, on_event, future)
+    timer = loop.call_at(deadline, _expire, future)
     try:
-        return await replied
+        return await future
     finally:
         timer.cancel()
-        loop.remove_reader(fd)
-        del replied  # it holds what is raised, and that holds this frame
+        unwatch(fd)
+        del future  # it holds what is raised, and that holds this frame
 
 
 def _read(
@@ -183,6 +201,11 @@ def _read(
             replied.set_result(reply)
 
 
-def _expire(replied: asyncio.Future[bytes]) -> None:
-    if not replied.done():
-        replied.set_exception(TimeoutError())
+def _end(connected: asyncio.Future[None]) -> None:
+    if not connected.done():
+        connected.set_result(None)
+
+
+def _expire(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import time
@@ -16,7 +15,7 @@ from peerdisco._dns import query
 from peerdisco._dns.exchange import Exchange
 from peerdisco._dns.lookup import Lookup
 from peerdisco._dns.nameserver import Nameserver
-from peerdisco._dns.sockets import SLICE, Connection, Sent, SocketPool, wait_until_writable
+from peerdisco._dns.sockets import IN_PROGRESS, SLICE, Connection, Sent, SocketPool, wait_until_writable
 from peerdisco.answers import Answer
 from peerdisco.errors import LookupFailed
 
@@ -149,7 +148,7 @@ def _reply_over_tcp(
 
 def _connect(sock: Connection, server: Nameserver, deadline: float, pool: SocketPool) -> None:
     error = sock.reach(server)
-    if error in (errno.EINPROGRESS, errno.EALREADY):
+    if error in IN_PROGRESS:
         while not wait_until_writable(sock, _slice(deadline, pool)):
             continue
         error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

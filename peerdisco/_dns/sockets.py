@@ -32,6 +32,9 @@ SLICE = 0.04
 _LONGEST_LIFE = 1.0
 """Seconds after which a connection is not used again."""
 
+IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY)
+"""What `Connection.reach` returns where the connection has not come about yet."""
+
 # Saves the system call by which a socket is told so later, where there is such a type.
 _NEVER_WAITING = getattr(socket, "SOCK_NONBLOCK", 0)
 
@@ -54,9 +57,9 @@ class Connection(socket.socket):
     opened_at = 0.0
 
     def reach(self, server: Nameserver) -> int:
-        """Connect without waiting, and return the error: EINPROGRESS or EALREADY where it takes longer, else 0."""
+        """Connect without waiting, and return the error: 0 where there is none, one of `IN_PROGRESS` where it lasts."""
         error = self.connect_ex(server)
-        if error == errno.EINPROGRESS:  # to a server on the same host the connection is there by now
+        if error in IN_PROGRESS:  # to a server on the same host the connection is there by now
             error = self.connect_ex(server)
         return 0 if error == errno.EISCONN else error
 

@@ -199,7 +199,7 @@ class LookupRun:
     def abandon(self, _: object = None) -> None:
         """Close the socket of a query that was sent, and whose reply nobody has waited for."""
         if self._sent is not None:
-            self._sent.close()
+            self._sent.sock.close()
             self._sent = None
 
     def ordinary(self, answer: Answer) -> Listing | None:

@@ -232,7 +232,7 @@ class DnsResolver:
             run = Lookup(question, self._servers(question), timeout, self._state, retry=retry, opening=begun)
         except BaseException:  # resolv.conf may be gone since the query was sent
             if sent is not None:
-                sent.close()
+                sent.sock.close()
             raise
         self._latest = run
         return run

@@ -84,21 +84,20 @@ async def exchange(
         hears = partial(query.fits, message)
     deadline = asyncio.get_running_loop().time() + timeout
     sock = pool.send(wanted) if sent is None else sent.sock
-    if sock is not None:
-        if not isinstance(sock, Connection):
-            return await _reply_over_udp(sock, message, deadline, pool, hears)
+    if not isinstance(sock, Connection):
+        return await _reply_over_udp(sock, message, deadline, pool, hears)
+    if sock.has_sent:
         try:
             return await _reply_over_tcp(sock, server, deadline, pool, hears)
-        except ConnectionError:
-            pass  # the server has closed it (RFC 7766 section 6.2.4)
-    connection = pool.open(server)
+        except ConnectionError:  # the server has closed it (RFC 7766 section 6.2.4)
+            sock = pool.open(server)
     try:
-        await _connect(connection, server, deadline)
-        connection.send_query(message)
+        await _connect(sock, server, deadline)
+        sock.send_query(message)
     except BaseException:
-        connection.close()
+        sock.close()
         raise
-    return await _reply_over_tcp(connection, server, deadline, pool, hears)
+    return await _reply_over_tcp(sock, server, deadline, pool, hears)
 
 
 async def _connect(sock: Connection, server: Nameserver, deadline: float) -> None:

@@ -101,21 +101,20 @@ def exchange(
         hears = partial(query.fits, message)
     deadline = time.monotonic() + timeout
     sock = pool.send(wanted) if sent is None else sent.sock
-    if sock is not None:
-        if not isinstance(sock, Connection):
-            return _reply_over_udp(sock, message, deadline, pool, hears)
+    if not isinstance(sock, Connection):
+        return _reply_over_udp(sock, message, deadline, pool, hears)
+    if sock.has_sent:
         try:
             return _reply_over_tcp(sock, server, deadline, pool, hears)
-        except ConnectionError:
-            pass  # the server has closed it (RFC 7766 section 6.2.4)
-    connection = pool.open(server)
+        except ConnectionError:  # the server has closed it (RFC 7766 section 6.2.4)
+            sock = pool.open(server)
     try:
-        _connect(connection, server, deadline, pool)
-        connection.send_query(message)
+        _connect(sock, server, deadline, pool)
+        sock.send_query(message)
     except BaseException:
-        connection.close()
+        sock.close()
         raise
-    return _reply_over_tcp(connection, server, deadline, pool, hears)
+    return _reply_over_tcp(sock, server, deadline, pool, hears)
 
 
 def _reply_over_udp(

@@ -52,15 +52,23 @@ def wait_until_writable(sock: socket.socket, seconds: float) -> bool:
 
 
 class Connection(socket.socket):
-    """A TCP socket that knows when it was opened, in seconds on the pool's clock."""
+    """A TCP socket.
+
+    Attributes:
+        opened_at: when it was opened, in seconds on the pool's clock.
+        has_sent: whether a query has been sent over it: then it is connected.
+    """
 
     opened_at = 0.0
+    has_sent = False
 
     def reach(self, server: Nameserver) -> int:
-        """Connect without waiting, and return the error: 0 where there is none, one of `IN_PROGRESS` where it lasts."""
+        """Go on connecting, without waiting.
+
+        Returns:
+            The error: 0 where it is connected, one of `IN_PROGRESS` where that takes longer.
+        """
         error = self.connect_ex(server)
-        if error in IN_PROGRESS:  # to a server on the same host the connection is there by now
-            error = self.connect_ex(server)
         return 0 if error == errno.EISCONN else error
 
     def send_query(self, message: bytes) -> None:
@@ -73,6 +81,7 @@ class Connection(socket.socket):
         _never_wait(self)
         if self.send(framed) < len(framed):
             raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+        self.has_sent = True
 
 
 class Sent(NamedTuple):
@@ -80,16 +89,11 @@ class Sent(NamedTuple):
 
     Attributes:
         exchange: the query.
-        sock: a UDP socket, or a `Connection`; None where a connection is still to be opened.
+        sock: a UDP socket, or a `Connection`.
     """
 
     exchange: Exchange
-    sock: socket.SocketType | None
-
-    def close(self) -> None:
-        """Close the socket, if there is one."""
-        if self.sock is not None:
-            self.sock.close()
+    sock: socket.SocketType
 
 
 class SocketPool:
@@ -119,35 +123,42 @@ class SocketPool:
         thread = get_ident()
         self._ignored[thread] = self._ignored.get(thread, 0) + 1
 
-    def send(self, exchange: Exchange) -> socket.SocketType | None:
-        """Send a query over UDP, or over a TCP connection that is open, and return the socket.
-
-        None where a connection is to be opened first.
+    def send(self, exchange: Exchange) -> socket.SocketType:
+        """Send a query over UDP, or over a TCP connection that is open, or begin to open one; and return the socket.
 
         Raises:
-            OSError: It can't be sent over UDP.
+            OSError: There is no socket, or the query can't be sent over UDP.
         """
         if exchange.transport == "udp":
             return _sent_over_udp(exchange)
         sock = self.take(exchange.server)
         if sock is None:
-            return None
+            return self.open(exchange.server)
         try:
             sock.send_query(exchange.message)
         except OSError:  # the server has closed it (RFC 7766 section 6.2.4)
             sock.close()
-            return None
+            return self.open(exchange.server)
         except BaseException:
             sock.close()
             raise
         return sock
 
     def open(self, server: Nameserver) -> Connection:
-        """Return a new TCP socket, not yet connected."""
+        """Begin to connect, and return the socket.
+
+        Raises:
+            OSError: There is no socket.
+        """
         self.check()
         sock = Connection(_family(server), socket.SOCK_STREAM | _NEVER_WAITING)
-        _never_wait(sock)
-        sock.opened_at = self._clock()
+        try:
+            _never_wait(sock)
+            sock.opened_at = self._clock()
+            sock.reach(server)
+        except BaseException:
+            sock.close()
+            raise
         return sock
 
     def take(self, server: Nameserver) -> Connection | None:

@@ -153,7 +153,7 @@ class AsyncPeerWatcher:
                 of the same Pod this never ends, unless the Service has `publishNotReadyAddresses: true`: DNS lists a
                 Pod once it is ready.
             timeout: seconds; None waits for as long as it takes.
-            stable_for: seconds that the list must have been the same.
+            stable_for: seconds that the list, with this Pod on it or not, must have been the same.
 
         Returns:
             The list that was waited for.
@@ -193,6 +193,7 @@ class AsyncPeerWatcher:
             A call that unsubscribes.
 
         Raises:
+            ConfigError: It can't be called.
             RuntimeError: The watcher is closed, or runs in another event loop.
         """
         self._runner.check_loop()

@@ -170,7 +170,7 @@ class PeerWatcher:
                 of the same Pod this never ends, unless the Service has `publishNotReadyAddresses: true`: DNS lists a
                 Pod once it is ready.
             timeout: seconds; None waits for as long as it takes.
-            stable_for: seconds that the list must have been the same.
+            stable_for: seconds that the list, with this Pod on it or not, must have been the same.
 
         Returns:
             The list that was waited for.
@@ -207,6 +207,7 @@ class PeerWatcher:
             A call that unsubscribes.
 
         Raises:
+            ConfigError: It can't be called, or is a coroutine function.
             RuntimeError: The watcher is closed.
         """
         if is_coroutine_function(callback):

@@ -163,6 +163,18 @@ def test_when_the_list_changed(first: tuple[str, ...]) -> None:
     assert changed == [1000.0, 1000.0, 1020.0, 1020.0]
 
 
+def test_this_pod_is_part_of_the_list() -> None:
+    """The list has changed when this Pod is listed, and when it no longer is, though its peers are the same."""
+    story = Story()
+    changed = []
+    for own in (None, THREE[2], THREE[2], None):
+        story.on_listing(listed(*TWO, own=own))
+        changed.append(story.roster.changed_at)
+        story.clock.advance(10)
+
+    assert changed == [1000.0, 1010.0, 1010.0, 1030.0]
+
+
 def test_this_pod_stays_listed_where_an_answer_may_lack_it() -> None:
     """A cut answer, or one with Pods that wait for their port, may lack this Pod; a complete one that does counts."""
     story = Story()

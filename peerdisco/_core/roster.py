@@ -46,7 +46,8 @@ class Roster:
     Attributes:
         peers: the list as it is now.
         failures: failed lookups in a row.
-        changed_at: when the list last changed; infinitely long ago where it never has.
+        changed_at: when the members last changed, this Pod's addresses included; infinitely long ago where they never
+            have.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Roster:
         """
         if not listing.own and (listing.cut or listing.waiting):
             listing = listing._replace(own=self._said.own)  # cut off, as any Pod may be
-        if self._looked_up is None:
+        if self._looked_up is None or listing.own != self._said.own:
             self.changed_at = now
         self._looked_up = now
         self._questions = questions or 1

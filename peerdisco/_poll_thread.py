@@ -21,11 +21,13 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 
+from peerdisco._core.callables import closed_coroutine
 from peerdisco._core.failures import detached, is_interrupt
 from peerdisco._core.listing import Listing
 from peerdisco._core.watcher import WatcherState
 from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.clock import SYSTEM_CLOCK, WakeEvent
+from peerdisco.errors import ConfigError
 
 _JOIN = 0.09
 _NOW = "now"
@@ -234,11 +236,15 @@ class PollThread:
         """Call each subscriber for which something changed."""
         for _, call in self.watch.due_calls():
             try:
-                call()
+                result = call()
             except BaseException as error:
                 if is_interrupt(error):
                     raise
                 self.watch.on_subscriber_error(error)
+            else:
+                if closed_coroutine(result):
+                    problem = "returned a coroutine, which only AsyncPeerWatcher awaits"
+                    self.watch.on_subscriber_error(ConfigError("callback", result, problem))
 
     def _turn(self) -> None:
         """Look up if it is time, tell subscribers, and wait."""

@@ -8,12 +8,12 @@ program. asyncio is loaded only by `abroadcast`.
 from __future__ import annotations
 
 import contextvars
-import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from peerdisco._core.callables import closed_coroutine
 from peerdisco._core.calls import Broadcast, Calls, Ended, check_call
 from peerdisco.clock import SYSTEM_CLOCK, Clock, WakeEvent
 from peerdisco.errors import ConfigError
@@ -207,8 +207,7 @@ def _attempt(call: Callable[[Peer], object], peer: Peer) -> Ended:
         result = call(peer)
     except BaseException as error:  # noqa: BLE001 - in a thread, SystemExit would be lost without a word
         return Ended(peer, error=error)
-    if inspect.iscoroutine(result):
-        result.close()
+    if closed_coroutine(result):
         return Ended(peer, error=ConfigError("call", call, "returned a coroutine; use `abroadcast` for coroutines"))
     return Ended(peer, result)
 

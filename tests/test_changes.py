@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -191,6 +192,23 @@ def test_a_thread_awaits_nothing() -> None:
     for each in (callback, partial(callback)):
         with pytest.raises(ConfigError, match="only AsyncPeerWatcher awaits"):
             watcher.subscribe(each)
+
+
+def test_a_coroutine_that_a_thread_gets(caplog: pytest.LogCaptureFixture) -> None:
+    """A plain function may return a coroutine: it is closed, and the log says that nobody awaits it."""
+
+    async def callback(change: Change) -> None:
+        raise AssertionError
+
+    beside = threading.Event()
+    watcher = PeerWatcher("svc", resolver=FakeResolver({"svc": [OWN, FIRST]}, own=OWN))
+    watcher.subscribe(lambda change: callback(change))  # noqa: PLW0108 - a plain function is what is tested
+    watcher.subscribe(lambda _: beside.set())
+    with watcher:
+        assert beside.wait(10)
+
+    assert "a subscriber raised" in caplog.text
+    assert "returned a coroutine, which only AsyncPeerWatcher awaits" in caplog.text
 
 
 async def test_coroutines_are_awaited_in_order() -> None:

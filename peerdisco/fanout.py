@@ -105,6 +105,8 @@ def call_in_threads(
 
     try:
         for started in range(calls.slots):
+            if calls.left(clock()) <= 0:
+                break  # starting threads takes time as well
             try:
                 start(work)
             except RuntimeError as error:
@@ -192,10 +194,12 @@ class _Tasks:
         import asyncio
 
         self._running.discard(task)
-        if task.cancelled():
-            self._put(Ended(peer, error=asyncio.CancelledError("cancelled before it began")))
-        if task.cancelled() or task.exception() is None:  # else Ctrl-C is about to end the loop
-            self._begin_next()
+        error = asyncio.CancelledError("cancelled before it began") if task.cancelled() else task.exception()
+        if isinstance(error, KeyboardInterrupt):
+            return  # Ctrl-C is about to end the loop
+        if error is not None:
+            self._put(Ended(peer, error=error))
+        self._begin_next()
 
     def _put(self, ended: Ended) -> None:
         if self._calls.put(ended):

@@ -111,8 +111,18 @@ def test_complete() -> None:
 def test_pending() -> None:
     """Before the first lookup nobody is known, which is no success."""
     watcher = PeerWatcher("web", resolver=FakeResolver({"web": ["10.0.0.1"]}))
-    with pytest.raises(PeersNotReady, match=r"no lookup of web\.default\.svc\.cluster\.local\. has ended yet"):
+    with pytest.raises(
+        PeersNotReady, match=r"no lookup of web\.default\.svc\.cluster\.local\. has ended yet"
+    ) as raised:
         calls(watcher.peers)
+
+    assert raised.value.code == "pending"
+
+
+def test_a_timeout_without_end() -> None:
+    """The error says what a number of seconds may be at most."""
+    with pytest.raises(ConfigError, match=r"^timeout=inf: must be a number of seconds, .* less than 1e\+09"):
+        calls(timeout=float("inf"))
 
 
 @pytest.mark.parametrize(

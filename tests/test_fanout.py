@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+from dataclasses import dataclass
 from typing import Any, assert_type
 
 import pytest
@@ -41,7 +42,7 @@ def test_nobody_to_call(cast: Cast) -> None:
 @sync_and_async
 def test_failures(cast: Cast) -> None:
     """Whatever a call raises is kept beside its peer, even what ends a thread or a task; the others are called."""
-    errors = [ValueError("no"), SystemExit(3), asyncio.CancelledError()]
+    errors = [ValueError("no"), SystemExit(3), asyncio.CancelledError(), GeneratorExit()]
     raising = dict(zip(PEERS, errors, strict=False))
 
     def call(peer: Peer) -> str:
@@ -52,9 +53,32 @@ def test_failures(cast: Cast) -> None:
     result = cast(PEERS, call, concurrency=1)
 
     assert result.failed == raising
-    assert list(result.succeeded) == list(PEERS[3:])
+    assert list(result.succeeded) == list(PEERS[4:])
     assert not result.ok
-    assert "6 succeeded, 3 failed [10.0.0.1:8080: ValueError('no')," in repr(result)
+    assert "5 succeeded, 4 failed [10.0.0.1:8080: ValueError('no')," in repr(result)
+
+
+@dataclass(frozen=True)
+class Refused(Exception):
+    """One that takes no note."""
+
+    status: int
+
+
+@sync_and_async
+def test_failures_that_take_no_note(cast: Cast) -> None:
+    """A frozen exception is kept as any other, and loses nobody else's result."""
+
+    def call(peer: Peer) -> str:
+        if peer == FIRST:
+            raise Refused(503)
+        return "told"
+
+    result = cast([FIRST, SECOND], call)
+
+    assert (result.failed, result.succeeded) == ({FIRST: Refused(503)}, {SECOND: "told"})
+    with pytest.raises(ExceptionGroup, match="1 of 2 calls failed"):
+        result.raise_for_failures()
 
 
 @sync_and_async
@@ -135,6 +159,7 @@ def test_no_time_at_all(cast: Cast) -> None:
 
     assert called == []
     assert {type(error) for error in result.failed.values()} == {TimeoutError}
+    assert str(result.failed[FIRST]) == "the call was not begun within 0 s"
 
 
 def test_types() -> None:

@@ -147,6 +147,20 @@ def test_too_few_threads_can_be_started() -> None:
     assert list(result.succeeded) == list(PEERS)
 
 
+def test_starting_threads_takes_time() -> None:
+    """When the time is up no further thread is started, though there are slots left."""
+    clock, started = FakeClock(), list[float]()
+
+    def start(work: Callable[[], None]) -> None:
+        started.append(clock())
+        clock.advance(1)
+
+    result = call_in_threads(Calls(PEERS, 2, 9, clock()), str, clock, start)
+
+    assert len(started) == 2
+    assert list(result.failed) == list(PEERS)
+
+
 def test_coroutines_for_threads() -> None:
     """A coroutine function is refused; a coroutine that a plain function returns is a failure, and is closed."""
 

@@ -7,7 +7,8 @@ else belongs to the caller. What is put after `close` is dropped.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -127,7 +128,7 @@ class Calls:
         ended = {one.peer: one for one in _drained(self._ended)}
         result: Broadcast[Any] = Broadcast(complete=self._complete)
         for peer in self._peers:
-            one = ended.get(peer) or Ended(peer, error=self._too_late(begun=peer not in never_begun))
+            one = ended.get(peer) or Ended(peer, error=self._too_late(peer, never_begun))
             if one.error is None:
                 result.succeeded[peer] = one.result
             else:
@@ -135,20 +136,20 @@ class Calls:
                 result.failed[peer] = one.error
         return result
 
-    def _too_late(self, *, begun: bool) -> TimeoutError:
-        if begun:
+    def _too_late(self, peer: Peer, never_begun: Collection[Peer]) -> TimeoutError:
+        if peer not in never_begun:
             return TimeoutError(f"the call did not return within {self._timeout:g} s")
-        return TimeoutError(
-            f"the call was not begun within {self._timeout:g} s: earlier calls took all {self.slots} slots "
-            "(`concurrency`) until then"
-        )
+        was_any_begun = len(never_begun) < len(self._peers)
+        why = f": earlier calls took all {self.slots} slots (`concurrency`) until then" if was_any_begun else ""
+        return TimeoutError(f"the call was not begun within {self._timeout:g} s{why}")
 
 
 def _name_peer(error: BaseException, peer: Peer) -> None:
     """Add a note that names the peer, once."""
     note = f"peer {peer.netloc()}" + (f" ({peer.name})" if peer.name else "")
-    if note not in getattr(error, "__notes__", ()):
-        error.add_note(note)
+    with suppress(Exception):  # an exception may be frozen, as a dataclass can be
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
 
 
 def _as_exception(error: BaseException, peer: Peer) -> Exception:
@@ -185,7 +186,8 @@ def _unique(peers: Iterable[Peer]) -> tuple[Peer, ...]:
     if isinstance(peers, PeerSet) and peers.outcome is Outcome.PENDING:
         raise PeersNotReady(
             f"no lookup of {peers.service} has ended yet, so nobody is known to call: wait for the first answer, for "
-            "instance with the watcher's `wait_for(0, timeout=60)`"
+            "instance with the watcher's `wait_for(0, timeout=60)`",
+            "pending",
         )
     if not isinstance(peers, Iterable):
         raise ConfigError("peers", peers, "must be a PeerSet or another iterable of Peer")
@@ -207,7 +209,7 @@ def _drained(queue: deque[Any]) -> Iterable[Any]:
 
 def _check_seconds(key: str, seconds: object) -> None:
     if isinstance(seconds, bool) or not (isinstance(seconds, (int, float)) and 0 <= seconds < _LONGEST):
-        raise ConfigError(key, seconds, "must be a number of seconds, 0 or more")
+        raise ConfigError(key, seconds, f"must be a number of seconds, at least 0 and less than {_LONGEST:g}")
 
 
 def _check_count(key: str, count: object) -> None:

@@ -99,7 +99,7 @@ def checked_wait(config: DiscoveryConfig, count: object, replicas: object, timeo
         raise ConfigError("replicas", replicas, "contradicts own_ips=(): this Pod would never be listed")
     for key, seconds in (("timeout", 0 if timeout is None else timeout), ("stable_for", stable_for)):
         if isinstance(seconds, bool) or not (isinstance(seconds, (int, float)) and 0 <= seconds < _LONGEST):
-            raise ConfigError(key, seconds, "must be a number of seconds, 0 or more")
+            raise ConfigError(key, seconds, f"must be a number of seconds, at least 0 and less than {_LONGEST:g}")
     if replicas is None:
         count = 1 if count is None else count
     return Wanted(cast("int | None", count), cast("int | None", replicas), timeout, stable_for)

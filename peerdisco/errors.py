@@ -150,6 +150,8 @@ class NotHeadlessError(PeerDiscoError):
 class PeersNotReady(PeerDiscoError, TimeoutError):
     """`wait_for` ended before enough peers were listed; the message says what was seen, and the likeliest cause.
 
+    A broadcast to a list that no lookup has filled yet raises it as well, with the code `pending`.
+
     The code is that of the likeliest cause, such as `self-not-listed` or `no-ready-pods-or-typo`; else
     `peers-not-ready`.
     """

@@ -8,6 +8,7 @@ Run: PEERDISCO_SERVICE=test-cs-svc POD_IP=10.0.0.1 REPLICAS=3 python examples/le
 import os
 import signal
 import sys
+import time
 
 from peerdisco import DiscoveryConfig, Peer, PeerDiscoError, PeerSet, PeerWatcher
 
@@ -29,10 +30,12 @@ def main() -> None:
         peers = watcher.wait_for(replicas=int(os.environ.get("REPLICAS", "1")), timeout=120)
         leader = hint(peers)
         show(leader, peers)
-        for change in watcher.changes():
-            if (new := hint(change.peers)) != leader:
+        while True:  # not over `changes()`: this Pod may leave the list, and its peers stay the same
+            time.sleep(1)
+            peers = watcher.peers
+            if (new := hint(peers)) != leader:
                 leader = new
-                show(leader, change.peers)
+                show(leader, peers)
 
 
 if __name__ == "__main__":

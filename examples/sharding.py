@@ -8,6 +8,7 @@ Run: PEERDISCO_SERVICE=test-cs-svc POD_IP=10.0.0.1 REPLICAS=3 python examples/sh
 import os
 import signal
 import sys
+import time
 
 from peerdisco import DiscoveryConfig, PeerDiscoError, PeerSet, PeerWatcher
 
@@ -24,8 +25,9 @@ def main(jobs: list[str]) -> None:
     with PeerWatcher(DiscoveryConfig.from_env()) as watcher:
         shown = share(watcher.wait_for(replicas=int(os.environ.get("REPLICAS", "1")), timeout=120), jobs)
         print("mine:", *shown, flush=True)
-        for change in watcher.changes():
-            if (mine := share(change.peers, jobs)) != shown:
+        while True:  # not over `changes()`: this Pod may leave the list, and its peers stay the same
+            time.sleep(1)
+            if (mine := share(watcher.peers, jobs)) != shown:
                 print("mine:", *mine, flush=True)
                 shown = mine
 

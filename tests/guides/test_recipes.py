@@ -90,7 +90,7 @@ def test_late_joiners(cluster: LocalCluster, port: int) -> None:
 
 
 def test_sharding(cluster: LocalCluster, port: int) -> None:
-    """Each job has one owner, and those of a replica that leaves go to the others."""
+    """Each job has one owner, and those of a replica that leaves go to the others; it keeps none."""
     jobs = [f"job-{number}" for number in range(12)]
     with ExitStack() as stack:
         replicas = [
@@ -104,12 +104,13 @@ def test_sharding(cluster: LocalCluster, port: int) -> None:
         cluster.headless("test-cs-svc", IPS[:2])
         gained = {*next_line(replicas[0]).split()[1:], *next_line(replicas[1]).split()[1:]}
         assert gained == {*jobs}
+        assert next_line(replicas[2]) == "mine:\n"
 
     assert [process.returncode for process in replicas] == [0, 0, 0]
 
 
 def test_leader_hint(cluster: LocalCluster, port: int) -> None:
-    """All replicas name the same leader, and the next one once it has left."""
+    """All replicas name the same leader, and the next one once it has left the list; so does the one that left."""
     with ExitStack() as stack:
         replicas = [
             stack.enter_context(running("leader_hint.py", env=environment(cluster, ip, port) | {"REPLICAS": "3"}))
@@ -119,7 +120,7 @@ def test_leader_hint(cluster: LocalCluster, port: int) -> None:
         assert [next_line(process) for process in replicas] == ["leader: 127.0.0.2 (this Pod)\n", other, other]
         cluster.headless("test-cs-svc", IPS[1:])
         assert next_line(replicas[1]) == "leader: 127.0.0.3 (this Pod)\n"
-        assert next_line(replicas[2]) == "leader: 127.0.0.3\n"
+        assert [next_line(replicas[n]) for n in (0, 2)] == ["leader: 127.0.0.3\n"] * 2
 
 
 def test_memcached_ring(cluster: LocalCluster, port: int) -> None:

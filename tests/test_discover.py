@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from peerdisco import LookupFailed, NotHeadlessError, Outcome, Peer, Question, discover_peers
+from peerdisco import (
+    DiscoveryConfig,
+    LookupFailed,
+    NotHeadlessError,
+    Outcome,
+    Peer,
+    PeerWatcher,
+    Question,
+    discover_peers,
+)
 from peerdisco.config import Family
 from peerdisco.testing import FakeResolver, LocalCluster
 from peerdisco.testing.cluster import Fault
@@ -36,6 +45,17 @@ def test_story(discover: Discover, cluster: LocalCluster, own: str) -> None:
     assert peers.self_listed
     assert (peers.outcome, peers.complete, peers.stale, peers.ttl) == (Outcome.FOUND, True, False, 30)
     assert peers.service == "test-cs-svc.default.svc.cluster.local."
+
+
+@pytest.mark.parametrize("key", [key.upper() for key in DiscoveryConfig.model_fields])
+def test_no_variable_of_from_env_is_read(
+    discover: Discover, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """A plain call and a watcher leave the variables alone that `DiscoveryConfig.from_env` reads."""
+    monkeypatch.setenv(f"PEERDISCO_{key}", "10.9.9.9" if key == "STATIC_IPS" else "nothing of ours")
+
+    assert len(discover("test-cs-svc", own_ips="200.96.0.59", **cluster.options)) == 2
+    assert PeerWatcher("test-cs-svc", own_ips="200.96.0.59", **cluster.options).refresh().complete
 
 
 def test_sync_and_async_take_turns(discover: Discover, cluster: LocalCluster) -> None:

@@ -256,7 +256,7 @@ class PeerSet(Sequence[Peer]):
             raise ConfigError("key", key, f"is no text that UTF-8 can encode ({error.reason})") from None
         packed = self._packed.joined(self._said.own)
         if not packed.endpoints:
-            why = "no lookup has ended yet" if self.outcome is Outcome.PENDING else "DNS lists no Pod"
+            why = "no lookup has ended yet" if self.outcome is Outcome.PENDING else "the list is empty"
             raise LookupError(f"{self.service} has no member that could own {key!r}: {why}")
 
         def weight(endpoint: Endpoint) -> bytes:

@@ -87,7 +87,7 @@ def test_ports_and_names_do_not_count() -> None:
 
 def test_owner_of_nothing() -> None:
     """Without a member there is no owner, and a key that is no text is refused."""
-    with pytest.raises(LookupError, match="no member that could own 'key': DNS lists no Pod"):
+    with pytest.raises(LookupError, match="no member that could own 'key': the list is empty"):
         seen_by("10.0.0.1").owner("key")
     with pytest.raises(LookupError, match="no member that could own 'key': no lookup has ended yet"):
         PeerSet("web.", PackedPeers(frozenset()), PENDING).owner("key")

@@ -92,6 +92,19 @@ def test_max_stale_empties_the_list() -> None:
     assert story.on_listing(listed(*THREE)) == THREE
 
 
+@pytest.mark.parametrize("others", [(), TWO])
+def test_max_stale_leaves_no_member(others: tuple[str, ...]) -> None:
+    """Nobody is a member of a list that was emptied, not even this Pod: else every replica would own every key."""
+    story = Story({"max_stale": 60})
+    story.on_listing(listed(*others, own=THREE[2]))
+    story.clock.advance(60)
+    story.on_failure()
+
+    assert story.roster.peers.members == ()
+    story.on_listing(listed(*others, own=THREE[2]))
+    assert story.roster.peers.self_listed
+
+
 def test_max_stale_is_for_failures() -> None:
     """A list whose next lookup is merely not due yet does not expire, and is not asked for sooner."""
     story = Story({"max_stale": 1})

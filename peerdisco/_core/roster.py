@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from peerdisco._core.listing import MOST_SAMPLES, PENDING, Endpoint, Endpoints, Limits, Listing, address_of
+from peerdisco._core.listing import MOST_SAMPLES, NOBODY, PENDING, Endpoint, Endpoints, Limits, Listing, address_of
 from peerdisco.config import DiscoveryConfig
 from peerdisco.peers import PackedPeers, PeerSet
 
@@ -122,10 +122,10 @@ class Roster:
         self.expire(now)
 
     def expire(self, now: float) -> None:
-        """Empty a list that could not be refreshed for `max_stale` seconds."""
-        if self.failures and self._stale_in(now) <= 0 and len(self.peers):
+        """Empty a list that could not be refreshed for `max_stale` seconds: this Pod alone is no list either."""
+        if self.failures and self._stale_in(now) <= 0 and self.peers._member_count:
             self._forget_absences()
-            self._list(frozenset(), self._said, now, stale=True)
+            self._list(NOBODY, self._said._replace(own=NOBODY), now, stale=True)
 
     def hurry(self) -> None:
         """Ask faster from now on, since a caller waits."""

@@ -70,8 +70,8 @@ BUGS = {
     ),
     "a list that is too old is kept": Bug(
         "_core/roster.py",
-        "if self.failures and self._stale_in(now) <= 0 and len(self.peers):",
-        "if self.failures and self._stale_in(now) <= -30 and len(self.peers):",
+        "if self.failures and self._stale_in(now) <= 0 and self.peers._member_count:",
+        "if self.failures and self._stale_in(now) <= -30 and self.peers._member_count:",
     ),
     "an exception of a subscriber ends the turn": Bug(
         "_poll_thread.py",

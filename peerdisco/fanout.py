@@ -8,10 +8,11 @@ program. asyncio is loaded only by `abroadcast`.
 from __future__ import annotations
 
 import contextvars
+import inspect
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from peerdisco._core.callables import closed_coroutine
 from peerdisco._core.calls import Broadcast, Calls, Ended, check_call
@@ -65,15 +66,15 @@ def broadcast(
 
 async def abroadcast(
     peers: Iterable[Peer],
-    call: Callable[[Peer], Coroutine[Any, Any, _Result]],
+    call: Callable[[Peer], Awaitable[_Result]],
     *,
     timeout: float = 5.0,  # noqa: ASYNC109 - the twin of `broadcast`
     concurrency: int = 32,
 ) -> Broadcast[_Result]:
     """Await `call(peer)` once for every peer, in tasks, and return who answered.
 
-    The twin of `broadcast`: same arguments, same result, same errors, but `call` must be a coroutine function, and a
-    call that has not returned when the time is up is cancelled.
+    The twin of `broadcast`: same arguments, same result, same errors, but `call` must be a coroutine function, or
+    return something else to await, and a call that has not returned when the time is up is cancelled.
     """
     check_call(call, awaited=True)
     return await call_in_tasks(Calls(peers, timeout, concurrency, SYSTEM_CLOCK()), call)
@@ -123,7 +124,7 @@ def call_in_threads(
 
 
 async def call_in_tasks(
-    calls: Calls, call: Callable[[Peer], Coroutine[Any, Any, _Result]], clock: Clock = SYSTEM_CLOCK
+    calls: Calls, call: Callable[[Peer], Awaitable[_Result]], clock: Clock = SYSTEM_CLOCK
 ) -> Broadcast[_Result]:
     """Make the calls in tasks of the running loop, until all have ended or the clock says that the time is up."""
     import asyncio
@@ -146,7 +147,7 @@ async def call_in_tasks(
 class _Tasks:
     """The tasks of one broadcast: each makes one call, and the end of one begins the next."""
 
-    def __init__(self, calls: Calls, call: Callable[[Peer], Coroutine[Any, Any, object]], clock: Clock) -> None:
+    def __init__(self, calls: Calls, call: Callable[[Peer], Awaitable[object]], clock: Clock) -> None:
         import asyncio
 
         self._calls = calls
@@ -216,13 +217,17 @@ def _attempt(call: Callable[[Peer], object], peer: Peer) -> Ended:
     return Ended(peer, result)
 
 
-async def _aattempt(call: Callable[[Peer], Coroutine[Any, Any, object]], peer: Peer) -> Ended:
+async def _aattempt(call: Callable[[Peer], Awaitable[object]], peer: Peer) -> Ended:
     try:
-        return Ended(peer, await call(peer))
+        result: object = call(peer)
+        if inspect.isawaitable(result):
+            return Ended(peer, await result)
     except (KeyboardInterrupt, GeneratorExit):  # for the loop, which runs in the thread that gets Ctrl-C
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit of one call must not end the others
         return Ended(peer, error=error)
+    problem = "returned nothing to await; write it with `async def`, or use `broadcast` for plain functions"
+    return Ended(peer, error=ConfigError("call", call, problem))
 
 
 def _fail_all(calls: Calls, now: float, error: RuntimeError) -> None:

@@ -115,6 +115,18 @@ def test_ctrl_c_inside_a_task() -> None:
 
 
 async def test_plain_functions_for_tasks() -> None:
-    """A plain function would block the event loop, and is refused."""
-    with pytest.raises(ConfigError, match="use `broadcast` for plain functions"):
-        await abroadcast(PEERS, str)  # type: ignore[arg-type] # what is tested
+    """A plain function may return what is to be awaited; where it does not, that is a failure."""
+
+    async def call(peer: Peer, key: str) -> str:
+        return f"{key} at {peer}"
+
+    result = await abroadcast(PEERS[:2], lambda peer: call(peer, "key"))
+    assert result.succeeded == {FIRST: "key at 10.0.0.1", SECOND: "key at 10.0.0.2"}
+
+    result = await abroadcast([FIRST], lambda peer: asyncio.ensure_future(call(peer, "key")))
+    assert result.ok
+
+    failed = (await abroadcast([FIRST], str)).failed[FIRST]  # type: ignore[arg-type] # what is tested
+    assert isinstance(failed, ConfigError)
+    assert failed.key == "call"
+    assert "use `broadcast` for plain functions" in str(failed)

@@ -167,19 +167,15 @@ def check_call(call: object, *, awaited: bool) -> None:
 
     Args:
         call: what is called with each peer.
-        awaited: whether it must be a coroutine function, or must not be one.
+        awaited: whether it may be a coroutine function.
 
     Raises:
-        ConfigError: it is neither callable nor of that kind.
+        ConfigError: it is not callable, or a coroutine function that nobody would await.
     """
     if not callable(call):
         raise ConfigError("call", call, "must be callable with a Peer as its one argument")
-    if is_coroutine_function(call) is awaited:
-        return
-    if awaited:
-        problem = "is not a coroutine function; write one with `async def`, or use `broadcast` for plain functions"
-        raise ConfigError("call", call, problem)
-    raise ConfigError("call", call, "is a coroutine function; use `await abroadcast(...)` for those")
+    if not awaited and is_coroutine_function(call):
+        raise ConfigError("call", call, "is a coroutine function; use `await abroadcast(...)` for those")
 
 
 def _unique(peers: Iterable[Peer]) -> tuple[Peer, ...]:

@@ -1,5 +1,7 @@
 """A fixed list instead of DNS: the same program outside a cluster."""
 
+import socket
+
 import pytest
 
 from peerdisco import ConfigError, DiscoveryConfig, Outcome, Peer
@@ -38,6 +40,33 @@ def test_networks(discover: Discover) -> None:
 
     assert discover("web", static_ips=listed, own_ips="127.0.0.2").ips == ("10.0.0.1", "127.0.0.3")
     assert discover("web", static_ips=listed, own_ips="127.0.0.2", allowed_networks="10.0.0.0/8").ips == ("10.0.0.1",)
+
+
+@sync_and_async
+def test_own_by_the_downward_api(discover: Discover, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`POD_IPS` says who this replica is, else `POD_IP` does; the option goes before both."""
+    listed = "10.0.0.1,10.0.0.2,10.0.0.3"
+    monkeypatch.setenv("POD_IP", "10.0.0.1")
+    assert str(discover("web", static_ips=listed).own) == "10.0.0.1"
+    monkeypatch.setenv("POD_IPS", "10.0.0.2")
+    assert str(discover("web", static_ips=listed).own) == "10.0.0.2"
+    assert str(discover("web", static_ips=listed, own_ips="10.0.0.3").own) == "10.0.0.3"
+
+
+@sync_and_async
+def test_own_by_an_interface(discover: Discover, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing says who this replica is, a listed address of an interface is its own."""
+    monkeypatch.delenv("POD_IPS", raising=False)
+    monkeypatch.delenv("POD_IP", raising=False)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this host has no interface but loopback")
+        mine = sock.getsockname()[0]
+
+    peers = discover("web", static_ips=[mine, "127.0.0.1", "203.0.113.9"])
+    assert (str(peers.own), peers.ips) == (mine, ("127.0.0.1", "203.0.113.9"))
 
 
 @sync_and_async

@@ -57,7 +57,7 @@ class ConfigError(PeerDiscoError, ValueError):
         # A variable's name may be anything that its value may be, and this line goes to logs and terminals.
         named = key if key.isprintable() else repr(key)[1:-1]
         is_missing = value is None and code != "bad-option"
-        set_to = "" if is_missing else f"={_cut(repr(value))}"
+        set_to = "" if is_missing else f"={_shown(value)}"
         super().__init__(f"{_cut(named)}{set_to}: {problem}")
         self.key = key
         self.value = value
@@ -162,6 +162,13 @@ class PeersNotReady(PeerDiscoError, TimeoutError):
 
     def __reduce__(self) -> tuple[type[PeersNotReady], tuple[str, str]]:
         return type(self), (str(self), self.code)
+
+
+def _shown(value: object) -> str:
+    try:
+        return _cut(repr(value))
+    except Exception:  # noqa: BLE001 - a stranger's `__repr__`, or an integer of thousands of digits
+        return f"<{type(value).__name__}>"
 
 
 def _cut(text: str) -> str:

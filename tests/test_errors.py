@@ -41,12 +41,13 @@ def test_the_builtin_kin() -> None:
 
 
 def test_config_error_names_key_and_value() -> None:
-    """The message begins with what was given, and a long value is cut."""
+    """The message begins with what was given, and a long value is cut; one that can't be shown has its type named."""
     assert str(ConfigError("refresh", 0, "must be above 0")) == "refresh=0: must be above 0"
     long = str(ConfigError("own_ips", "x" * 1000, "is no address"))
     assert long.startswith("own_ips='xxx")
     assert long.endswith("...: is no address")
     assert len(long) < 150
+    assert str(ConfigError("timeout", 10**5000, "is too long")) == "timeout=<int>: is too long"
 
 
 def test_lookup_failed_tells_the_story() -> None:

@@ -229,7 +229,13 @@ class PollTask:
 
     def _on_delivered(self, cursor: ChangeCursor, delivery: asyncio.Future[object]) -> None:
         del self._deliveries[cursor]
-        if not delivery.cancelled() and (error := delivery.exception()) is not None:
+        if not delivery.cancelled():
+            error = delivery.exception()
+        elif isinstance(delivery, asyncio.Task) and not delivery.cancelling():  # it awaited what was cancelled
+            error = asyncio.CancelledError()
+        else:
+            error = None
+        if error is not None:
             self.watch.on_subscriber_error(error)
         self.wake.set()  # something may have changed meanwhile
 

@@ -258,6 +258,25 @@ async def test_a_coroutine_that_raises(caplog: pytest.LogCaptureFixture) -> None
     assert "a subscriber raised" in caplog.text
 
 
+async def test_a_coroutine_that_awaits_what_was_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    """That it ends in a CancelledError is logged, since nobody cancelled the coroutine itself."""
+    ended = asyncio.Event()
+    gone = asyncio.get_running_loop().create_future()
+    gone.cancel()
+
+    async def callback(_: Change) -> None:
+        ended.set()
+        await gone
+
+    async with AsyncPeerWatcher("svc", resolver=FakeResolver({"svc": [OWN, FIRST]}, own=OWN)) as watcher:
+        watcher.subscribe(callback)
+        await ended.wait()
+        await asyncio.sleep(0)
+        await watcher.refresh()
+
+    assert "a subscriber raised" in caplog.text
+
+
 async def test_a_coroutine_that_closes_the_watcher() -> None:
     """A subscriber may close the watcher that calls it, and goes on after that."""
     closed = asyncio.Event()
@@ -273,7 +292,7 @@ async def test_a_coroutine_that_closes_the_watcher() -> None:
         await closed.wait()
 
 
-async def test_closing_ends_a_coroutine() -> None:
+async def test_closing_ends_a_coroutine(caplog: pytest.LogCaptureFixture) -> None:
     """A subscriber that is under way is cancelled when the watcher closes."""
     started, ended = asyncio.Event(), asyncio.Event()
 
@@ -289,3 +308,4 @@ async def test_closing_ends_a_coroutine() -> None:
         await started.wait()
 
     assert ended.is_set()
+    assert "a subscriber raised" not in caplog.text

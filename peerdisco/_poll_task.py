@@ -218,14 +218,14 @@ class PollTask:
         for cursor, call in self.watch.due_calls(self._deliveries):
             try:
                 result = call()
+                if inspect.isawaitable(result):
+                    delivery = asyncio.ensure_future(result, loop=self._loop)
+                    self._deliveries[cursor] = delivery
+                    delivery.add_done_callback(partial(self._on_delivered, cursor))
             except BaseException as error:
                 if _ends_task(error):
                     raise
                 self.watch.on_subscriber_error(error)
-                continue
-            if inspect.isawaitable(result):
-                delivery = self._deliveries[cursor] = asyncio.ensure_future(result)
-                delivery.add_done_callback(partial(self._on_delivered, cursor))
 
     def _on_delivered(self, cursor: ChangeCursor, delivery: asyncio.Future[object]) -> None:
         del self._deliveries[cursor]

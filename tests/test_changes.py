@@ -277,6 +277,21 @@ async def test_a_coroutine_that_awaits_what_was_cancelled(caplog: pytest.LogCapt
     assert "a subscriber raised" in caplog.text
 
 
+async def test_a_future_of_another_loop(caplog: pytest.LogCaptureFixture) -> None:
+    """It can't be awaited here: that is logged, the next subscriber hears, and nothing waits for it at the end."""
+    other = asyncio.new_event_loop()
+    future, beside = other.create_future(), asyncio.Queue[Change]()
+    async with AsyncPeerWatcher("svc", resolver=FakeResolver({"svc": [OWN, FIRST]}, own=OWN)) as watcher:
+        watcher.subscribe(lambda _: future)
+        watcher.subscribe(beside.put_nowait)
+        await beside.get()
+        async with asyncio.timeout(5):
+            await watcher.aclose()
+    other.close()
+
+    assert "belongs to a different loop" in caplog.text
+
+
 async def test_a_coroutine_that_closes_the_watcher() -> None:
     """A subscriber may close the watcher that calls it, and goes on after that."""
     closed = asyncio.Event()

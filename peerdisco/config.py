@@ -7,8 +7,6 @@ Laws of this module:
 - An error keeps nothing alive but the value that was refused: pydantic's own error, which holds it, is let go.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -171,7 +169,7 @@ class DiscoveryConfig(BaseModel):
         raise ConfigError("static_ips", self.static_ips, problem)
 
     @classmethod
-    def of(cls, service: str | DiscoveryConfig, options: Options) -> DiscoveryConfig:
+    def of(cls, service: "str | DiscoveryConfig", options: Options) -> "DiscoveryConfig":
         """Return the config that a call asks for: `options` go over what `service`, if it is a config, already says.
 
         Raises:
@@ -225,7 +223,7 @@ class DiscoveryConfig(BaseModel):
         finally:
             del refused  # it holds this frame
 
-    def with_options(self, options: Options) -> DiscoveryConfig:
+    def with_options(self, options: Options) -> "DiscoveryConfig":
         """Return a copy in which these options go over what this config says.
 
         Raises:

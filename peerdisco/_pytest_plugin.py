@@ -6,12 +6,14 @@ the first import on. `peerdisco.testing.pytest_plugin` does the work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from pluggy import Result
+
     from peerdisco.testing import FakeResolver, LocalCluster
 
 _MARKER = (
@@ -20,6 +22,7 @@ _MARKER = (
     "a test that uses neither runs with peerdisco_fake."
 )
 _FIXTURES = {"peerdisco_fake", "peerdisco_cluster"}
+_FAKE = pytest.StashKey["FakeResolver"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,6 +40,20 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.fixturenames.insert(0, "peerdisco_fake")
 
 
+# Not `wrapper`, which pluggy knows since 1.2: the plugin is loaded by whatever pytest is there.
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Result[pytest.TestReport], None]:
+    """Tell once of an undeclared Service: what a test has failed for is not raised again when its fake ends."""
+    outcome = yield
+    fake = item.stash.get(_FAKE, None)
+    if fake and call.excinfo and outcome.get_result().failed:
+        from peerdisco.testing.pytest_plugin import forget
+
+        forget(fake, call.excinfo.value)
+
+
 @pytest.fixture
 def peerdisco_fake(request: pytest.FixtureRequest) -> Iterator[FakeResolver]:
     """A strict `FakeResolver` that is the default resolver in every thread, on a `FakeClock` (its attribute `clock`).
@@ -46,6 +63,7 @@ def peerdisco_fake(request: pytest.FixtureRequest) -> Iterator[FakeResolver]:
     from peerdisco.testing.pytest_plugin import fake_for
 
     with fake_for(request.node) as fake:
+        request.node.stash[_FAKE] = fake
         yield fake
 
 

@@ -17,7 +17,7 @@ from peerdisco.resolvers import DnsResolver, default_resolver
 from peerdisco.testing._coredns.services import Pod
 from peerdisco.testing.clock import FakeClock
 from peerdisco.testing.cluster import LocalCluster
-from peerdisco.testing.fake import FakeResolver, Missing
+from peerdisco.testing.fake import FakeResolver, Missing, UndeclaredService
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,12 @@ def fake_for(node: pytest.Item) -> Iterator[FakeResolver]:
         )
     with fake:
         yield fake
+
+
+def forget(fake: FakeResolver, error: BaseException) -> None:
+    """Take from what a fake raises at its end the Services that an error has named already."""
+    if isinstance(error, UndeclaredService):
+        fake.undeclared[:] = (service for service in fake.undeclared if service not in error.services)
 
 
 @contextmanager

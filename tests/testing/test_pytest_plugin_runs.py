@@ -37,6 +37,52 @@ def test_an_undeclared_service(run: Run) -> None:
     )
 
 
+def test_an_undeclared_service_is_told_of_once(run: Run) -> None:
+    """A test, or its setup, that fails for it fails once; what its error does not name is still raised at the end."""
+    result = run(
+        TEST
+        + """
+    pytestmark = pytest.mark.peerdisco({"web": ["10.0.0.1"]})
+
+    @pytest.fixture
+    def app():
+        return discover_peers("of-app")
+
+    def test_setup(app):
+        pass
+
+    def test_call():
+        discover_peers("of-call")
+
+    def test_two():
+        with pytest.raises(AssertionError):
+            discover_peers("of-one")
+        discover_peers("of-two")
+
+    def test_another_error():
+        with pytest.raises(AssertionError):
+            discover_peers("of-zero")
+        _ = 1 // 0
+
+    @pytest.mark.xfail(strict=True)
+    def test_expected_to_fail():
+        discover_peers("of-xfail")
+
+    def test_skipped():
+        with pytest.raises(AssertionError):
+            discover_peers("of-skipped")
+        pytest.skip()
+    """,
+        "-rExX",
+        "--tb=line",
+    )
+    # The error of the fake of an xfail test is expected as well.
+    result.assert_outcomes(failed=3, errors=4, xfailed=2, skipped=1)
+    told = [line for line in result.outlines if line.startswith("E  ") and "not declared" in line]
+    for service, times in {"app": 1, "call": 1, "one": 1, "two": 1, "zero": 1, "skipped": 1}.items():
+        assert sum(f"declared: of-{service}." in line for line in told) == times
+
+
 BAD = {
     'onw="10.0.0.1"': "unknown argument 'onw'; there are services, own, namespace, cluster_domain, missing",
     '{}, "10.0.0.1"': "takes the Services as one mapping, and the rest by keyword, not 2 arguments",
@@ -130,7 +176,7 @@ def test_with_pytest_xdist(run: Run) -> None:
         "-n2",
         plugins=("xdist",),
     )
-    result.assert_outcomes(passed=8, failed=1, errors=1)
+    result.assert_outcomes(passed=8, failed=1)
     result.stdout.fnmatch_lines(["*UndeclaredService: looked up but not declared: web.default.svc.cluster.local.*"])
 
 

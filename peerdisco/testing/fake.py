@@ -197,12 +197,13 @@ class FakeResolver:
         setting = (here or self._settings)[-1]
         self._settings.remove(setting)
         default_resolver.reset(setting)
+        named = error.services if isinstance(error, UndeclaredService) else ()
         with self._asked:
-            services, self.undeclared[:] = tuple(self.undeclared), ()
+            services = [service for service in self.undeclared if service not in named]
+            self.undeclared.clear()
             undeclared = UndeclaredService(services, self._declared.services)
         if not services:
             return
         if error is None:
             raise undeclared
-        if not isinstance(error, UndeclaredService):
-            error.add_note(f"In the block of this FakeResolver, Services were {undeclared}")
+        error.add_note(f"In the block of this FakeResolver, Services were {undeclared}")

@@ -185,6 +185,22 @@ def test_another_error_is_not_masked() -> None:
     assert "Services were looked up but not declared: wbe.default" in note
 
 
+def test_another_service_is_not_forgotten() -> None:
+    """Where the error that ends the block names one Service, its note names the others."""
+
+    def fail() -> None:
+        with FakeResolver({"web": IPS}):
+            with contextlib.suppress(UndeclaredService):
+                discover_peers("wbe")
+            discover_peers("api")
+
+    with pytest.raises(UndeclaredService, match="declared: api") as raised:
+        fail()
+
+    (note,) = raised.value.__notes__
+    assert "not declared: wbe.default.svc.cluster.local.;" in note
+
+
 def test_it_is_raised_once() -> None:
     """Where the error itself ends the block, it comes out as it is."""
     with pytest.raises(UndeclaredService) as raised, FakeResolver({"web": IPS}):

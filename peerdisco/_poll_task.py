@@ -27,6 +27,18 @@ from peerdisco._service import LookupRun, ServiceLookup
 from peerdisco.clock import SYSTEM_CLOCK
 
 
+class TaskEvent(asyncio.Event):
+    """A wake-up call for one task, which is known before it waits; or which never does, and is at work until it ends.
+
+    Attributes:
+        task: the task; None before it is started.
+    """
+
+    def __init__(self, task: asyncio.Task[Any] | None = None) -> None:
+        super().__init__()
+        self.task = task
+
+
 class PollTask:
     """What runs in the task of a watcher.
 
@@ -47,11 +59,11 @@ class PollTask:
         random: Callable[[], float],
     ) -> None:
         self.watch = WatcherState(lookup, random)
-        self.wake = asyncio.Event()
+        self.wake = TaskEvent()
         self._lookup = lookup
         self._name = f"peerdisco {lookup.service}"
         self._run_lookup = run_lookup
-        self._listeners = {self.wake}
+        self._listeners: set[asyncio.Event] = {self.wake}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         # The coroutines of subscribers that are under way.
@@ -65,7 +77,8 @@ class PollTask:
             RuntimeError: No event loop runs.
         """
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._run(), name=self._name)
+        self._task = self.wake.task = self._loop.create_task(self._run(), name=self._name)
+        self._lookup.clock.enlist(self.wake)
         self.watch.running = True
 
     async def stop(self) -> None:
@@ -221,13 +234,15 @@ class PollTask:
                 if inspect.isawaitable(result):
                     delivery = asyncio.ensure_future(result, loop=self._loop)
                     self._deliveries[cursor] = delivery
-                    delivery.add_done_callback(partial(self._on_delivered, cursor))
+                    at_work = TaskEvent(delivery if isinstance(delivery, asyncio.Task) else None)
+                    self._lookup.clock.enlist(at_work)
+                    delivery.add_done_callback(partial(self._on_delivered, cursor, at_work))
             except BaseException as error:
                 if _ends_task(error):
                     raise
                 self.watch.on_subscriber_error(error)
 
-    def _on_delivered(self, cursor: ChangeCursor, delivery: asyncio.Future[object]) -> None:
+    def _on_delivered(self, cursor: ChangeCursor, at_work: TaskEvent, delivery: asyncio.Future[object]) -> None:
         del self._deliveries[cursor]
         if not delivery.cancelled():
             error = delivery.exception()
@@ -238,6 +253,7 @@ class PollTask:
         if error is not None:
             self.watch.on_subscriber_error(error)
         self.wake.set()  # something may have changed meanwhile
+        self._lookup.clock.retire(at_work)
 
     async def _turn(self) -> None:
         """Look up if it is time, tell subscribers, and wait."""

@@ -72,7 +72,7 @@ class Clock(Protocol):
         """Return when `wake` is set, or after so many seconds (None: never)."""
 
     def enlist(self, wake: WakeEvent | asyncio.Event) -> None:
-        """Take note that a thread that is being started will wait with `wake`."""
+        """Take note that a thread or task that is being started will wait with `wake`, or will retire it."""
 
     def retire(self, wake: WakeEvent | asyncio.Event) -> None:
         """Take note that nobody will wait with `wake` any more."""

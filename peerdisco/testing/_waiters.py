@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from peerdisco._poll_task import TaskEvent
 from peerdisco.clock import WakeEvent
 
 Event: TypeAlias = WakeEvent | asyncio.Event
@@ -57,19 +58,19 @@ class Waiter:
         self.is_at_work = True
         self.wake()
 
-    def check_loop(self, running: asyncio.AbstractEventLoop | None, *, blocks: bool) -> None:
-        """Check that a task can run once it is woken.
+    def check_loop(self, blocked: asyncio.AbstractEventLoop | None, *, is_due: bool) -> None:
+        """Check that a task can run.
 
         Args:
-            running: the event loop of the thread that moves the clock.
-            blocks: whether moving the clock blocks that loop.
+            blocked: the event loop that moving the clock blocks.
+            is_due: whether the task is about to be woken, so that its loop has to run by now.
 
         Raises:
             RuntimeError: its event loop does not run, or is blocked.
         """
         if isinstance(self.owner, asyncio.Task):
             loop = self.owner.get_loop()
-            if not loop.is_running() or (blocks and loop is running):
+            if loop is blocked or (is_due and not loop.is_running()):
                 raise RuntimeError(f"{self} can't run while this call blocks its event loop: await aadvance() there")
 
     def __str__(self) -> str:
@@ -77,7 +78,7 @@ class Waiter:
             return "a watcher that was just started"
         if isinstance(self.owner, threading.Thread):
             return f"thread {self.owner.name!r}" + (", just started" if self.until == NEVER_WAITED else "")
-        return f"task {self.owner.get_name()!r}"
+        return f"task {self.owner.get_name()!r}" + (", just started" if self.until == NEVER_WAITED else "")
 
 
 class Waiters:
@@ -88,7 +89,7 @@ class Waiters:
 
     def enlist(self, event: Event) -> None:
         """Count somebody as at work who has not waited yet."""
-        owner = event.thread if isinstance(event, WakeEvent) else None
+        owner = event.thread if isinstance(event, WakeEvent) else event.task if isinstance(event, TaskEvent) else None
         self._by_event.setdefault(event, Waiter(event, owner, NEVER_WAITED, event.set, is_at_work=True))
 
     def add(self, waiter: Waiter) -> Waiter:

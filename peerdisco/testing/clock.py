@@ -25,12 +25,12 @@ _LOOK_AGAIN = 0.05
 
 
 class _Trip(NamedTuple):
-    """One `advance`: how far and until when it goes, the real time at which it gives up, and who makes it."""
+    """One `advance`: how far and until when it goes, when it gives up in real time, what it blocks, who makes it."""
 
     seconds: float
     until: float
     give_up: float
-    loop: asyncio.AbstractEventLoop | None
+    blocked: asyncio.AbstractEventLoop | None
     movers: list[Owner]
 
 
@@ -71,17 +71,17 @@ class FakeClock:
             TimeoutError: somebody is still at work after `patience` real seconds; the message says who.
             RuntimeError: a task that has to run can't, since this call blocks its event loop: await `aadvance`.
         """
-        trip = self._trip(seconds)
+        trip = self._trip(seconds, blocks=True)
         self._settle(trip)
-        while self._wake_next(trip, blocks=True):
+        while self._wake_next(trip):
             self._settle(trip)
 
     async def aadvance(self, seconds: float) -> None:
         """Let time pass as `advance` does, for watchers in this event loop and in threads."""
-        trip = self._trip(seconds)
+        trip = self._trip(seconds, blocks=False)
         await asyncio.sleep(0)  # a task that was just created has its turn
         await self._asettle(trip)
-        while self._wake_next(trip, blocks=False):
+        while self._wake_next(trip):
             await self._asettle(trip)
 
     def wait_for_sleepers(self, count: int = 1) -> None:
@@ -140,19 +140,20 @@ class FakeClock:
             with self._changed:
                 waiter.is_at_work = True
 
-    def _trip(self, seconds: float) -> _Trip:
+    def _trip(self, seconds: float, *, blocks: bool) -> _Trip:
         given: object = seconds
         if isinstance(given, bool) or not (isinstance(given, (int, float)) and 0 <= given < math.inf):
             raise ValueError(f"seconds={seconds!r}: must be a number of seconds, 0 or more")
         give_up = time.monotonic() + _LONGEST_ADVANCE * self._patience
         trip = _Trip(seconds, self._now + seconds, give_up, None, [threading.current_thread()])
         with contextlib.suppress(RuntimeError):  # no event loop runs here
-            trip = trip._replace(loop=asyncio.get_running_loop())
+            loop = asyncio.get_running_loop()
+            trip = trip._replace(blocked=loop if blocks else None)
             if task := asyncio.current_task():
                 trip.movers.append(task)
         return trip
 
-    def _wake_next(self, trip: _Trip, *, blocks: bool) -> bool:
+    def _wake_next(self, trip: _Trip) -> bool:
         """Move the clock to the next wake-up, and wake who is due; False if the trip ends before."""
         with self._changed:
             due = self._waiters.due(trip.until)
@@ -165,7 +166,7 @@ class FakeClock:
                     "again, or there is too much to do for one `advance`"
                 )
             for waiter in due:
-                waiter.check_loop(trip.loop, blocks=blocks)
+                waiter.check_loop(trip.blocked, is_due=True)
             self._now = now
             for waiter in due:
                 waiter.rouse()
@@ -176,6 +177,8 @@ class FakeClock:
         give_up = time.monotonic() + self._patience
         with self._changed:
             while at_work := self._waiters.at_work(trip.movers):
+                for waiter in at_work:
+                    waiter.check_loop(trip.blocked, is_due=False)
                 if time.monotonic() > give_up:
                     raise self._still_at_work(trip, at_work)
                 self._changed.wait(_LOOK_AGAIN)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from peerdisco import AsyncPeerWatcher, Change, PeerWatcher
+from peerdisco import AsyncPeerWatcher, Change, PeersNotReady, PeerWatcher
 from peerdisco.clock import WakeEvent
 from peerdisco.testing import FakeClock, FakeResolver
 from tests.support.watchers import FIRST, OWN, SECOND, THIRD, MakeDriver, clock, fake, watch
@@ -93,6 +93,76 @@ async def test_a_task_that_follows_changes(fake: FakeResolver, clock: FakeClock)
 
     assert [count for _, count in heard] == [1, 2, 3]
     assert len({when for when, _ in heard}) == 3
+
+
+async def test_a_coroutine_that_subscribes(fake: FakeResolver, clock: FakeClock) -> None:
+    """It has handled each change before time goes on, though it awaits something else meanwhile."""
+    fake.script("svc", [[OWN], [OWN, FIRST], [OWN, FIRST, SECOND], [OWN, FIRST, SECOND, THIRD]])
+    heard: list[tuple[float, int]] = []
+    watcher = AsyncPeerWatcher("svc", resolver=fake, **STEADY)
+
+    async def handle(change: Change) -> None:
+        now = clock()
+        for _ in range(20):
+            await asyncio.to_thread(clock)
+        assert clock() == now
+        heard.append((now, len(change.peers)))
+
+    watcher.subscribe(handle)
+    async with watcher:
+        await clock.aadvance(60)
+
+    assert [count for _, count in heard] == [1, 2, 3]
+    assert len({when for when, _ in heard}) == 3
+
+
+async def test_a_coroutine_that_subscribes_and_moves_the_clock(fake: FakeResolver, clock: FakeClock) -> None:
+    """It is waited for by others, not by itself; nor does anybody wait for it while it waits for peers."""
+    told: list[float] = []
+    watcher = AsyncPeerWatcher("svc", resolver=fake, **STEADY)
+
+    async def move(_: Change) -> None:
+        await clock.aadvance(1)
+        told.append(clock())
+        with pytest.raises(PeersNotReady):
+            await watcher.wait_for(3, timeout=30)
+        told.append(clock())
+
+    watcher.subscribe(move)
+    async with watcher:
+        await clock.aadvance(60)
+
+    assert told == [1.0, 31.0]
+    assert watcher.status.last_error is None
+
+
+async def test_a_coroutine_that_subscribes_and_blocks() -> None:
+    """It is named as a thread would be."""
+    clock, goes_on = FakeClock(patience=0.05), asyncio.Event()
+    watcher = AsyncPeerWatcher("svc", resolver=FakeResolver({"svc": [FIRST]}, clock=clock), own_ips=())
+
+    async def block(_: Change) -> None:
+        await goes_on.wait()
+
+    watcher.subscribe(block)
+    async with watcher:
+        with pytest.raises(TimeoutError, match=r"advance\(5\): after 0\.05 .* at work: task '.*'"):
+            await clock.aadvance(5)
+        goes_on.set()
+        await clock.aadvance(5)
+        assert clock() == 5.0
+
+
+async def test_a_task_that_was_just_started(fake: FakeResolver, clock: FakeClock) -> None:
+    """Another thread that moves the clock waits for its first lookup; who blocks its event loop is told so."""
+    for _ in range(20):
+        async with AsyncPeerWatcher("svc", resolver=fake) as watcher:
+            await asyncio.to_thread(clock.advance, 0)
+            assert watcher.peers.ips == (FIRST,)
+    async with AsyncPeerWatcher("svc", resolver=fake):
+        with pytest.raises(RuntimeError, match=r"task 'peerdisco svc.* just started can't run .* await aadvance"):
+            clock.advance(60)
+    assert clock() == 0.0
 
 
 async def test_threads_and_tasks_on_one_clock(fake: FakeResolver, clock: FakeClock) -> None:

@@ -7,12 +7,13 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 
 import pytest
 
-from peerdisco import Change, DnsResolver, PeerWatcher
-from peerdisco.testing import LocalCluster
+from peerdisco import Change, DnsResolver, PeerWatcher, discover_peers
+from peerdisco.testing import FakeClock, FakeResolver, LocalCluster
 from tests.support.forks import in_a_child
 
 # Python 3.12 and later warn of any fork in a process that has threads, which is what these tests are about.
@@ -50,6 +51,28 @@ def test_parent_and_child(cluster: LocalCluster, watcher: PeerWatcher) -> None:
 
     assert see_three(watcher) == THREE
     assert child() == str(THREE)
+
+
+def test_fakes_and_their_clock() -> None:
+    """While threads ask a fake all the time, a child asks it as well, and moves its clock."""
+    clock, ended = FakeClock(), threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            discover_peers("svc")
+
+    def see() -> tuple[str, ...]:
+        clock.advance(60)
+        return discover_peers("svc").ips
+
+    with FakeResolver({"svc": TWO}, clock=clock), ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(ask) for _ in range(3)]
+        try:
+            assert [in_a_child(see)() for _ in range(5)] == [str(TWO)] * 5
+        finally:
+            ended.set()
+        for each in asking:
+            each.result()
 
 
 def test_the_list_survives(watcher: PeerWatcher) -> None:

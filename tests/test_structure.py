@@ -151,6 +151,7 @@ TESTED_ELSEWHERE = {
         "they hold no more than names and what others do",
     ),
     "testing._declared": "testing.test_fake",
+    "testing._lock": "test_forks",
     "testing._waiters": "testing.test_clock",
     **dict.fromkeys(
         (

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from peerdisco.clock import WakeEvent
+from peerdisco.testing._lock import LOCK
 from peerdisco.testing._waiters import Event, Owner, Waiter, Waiters
 
 # A whole `advance` may take as many times the patience with a single waiter.
@@ -49,7 +50,7 @@ class FakeClock:
         self._now = now
         self._patience = patience
         self._waiters = Waiters()
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(LOCK)
         self._observers: list[Callable[[], object]] = []
 
     def __call__(self) -> float:

@@ -18,6 +18,7 @@ from peerdisco.environment import StaticEnvironment
 from peerdisco.errors import Reason
 from peerdisco.resolvers import AsyncResolver, Resolver, default_resolver
 from peerdisco.testing._declared import Declared, State
+from peerdisco.testing._lock import LOCK
 from peerdisco.testing.clock import FakeClock
 
 __all__ = ["FakeResolver", "Missing", "State", "UndeclaredService"]
@@ -94,7 +95,7 @@ class FakeResolver:
         self.undeclared: list[str] = []
         self._declared = Declared(namespace, cluster_domain)
         self._is_strict = missing == "error"
-        self._asked = threading.Condition()
+        self._asked = threading.Condition(LOCK)
         self._settings: list[Setting[Resolver | AsyncResolver]] = []
         for service, state in (services or {}).items():
             self[service] = state

@@ -328,7 +328,8 @@ class PeerSet(Sequence[Peer]):
     def __repr__(self) -> str:
         shown = ", ".join(peer.netloc() for peer in self[:5]) + (", …" if len(self) > 5 else "")
         marks = ("" if self.complete else ", incomplete") + (", stale" if self.stale else "")
-        return f"<PeerSet of {self.service} {self.outcome.value}: {len(self)} peers [{shown}]{marks}>"
+        count = "1 peer" if len(self) == 1 else f"{len(self)} peers"
+        return f"<PeerSet of {self.service} {self.outcome.value}: {count} [{shown}]{marks}>"
 
 
 def _order(endpoint: Endpoint) -> tuple[int, bytes]:

@@ -74,6 +74,7 @@ def test_repr_shows_the_first_five() -> None:
         "[10.0.0.2:80, 10.0.0.3:80, 10.0.0.4:80, 10.0.0.5:80, 10.0.0.6:80, …]>"
     )
     assert repr(found()) == "<PeerSet of web.default.svc.cluster.local. nxdomain: 0 peers []>"
+    assert repr(found("10.0.0.2")) == "<PeerSet of web.default.svc.cluster.local. found: 1 peer [10.0.0.2]>"
 
 
 def test_repr_shows_what_is_amiss() -> None:

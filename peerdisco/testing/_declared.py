@@ -8,13 +8,14 @@ See https://github.com/kubernetes/dns/blob/master/docs/specification.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias, cast, get_args
+from typing import NamedTuple, TypeAlias, cast, get_args
 
 from peerdisco._core import names
 from peerdisco._core.addresses import dashed, pack_ip, reverse_name
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
 from peerdisco.config import DiscoveryConfig
-from peerdisco.errors import LookupFailed, Reason
+from peerdisco.environment import DEFAULT_DOMAIN, StaticEnvironment
+from peerdisco.errors import ConfigError, LookupFailed, Reason
 from peerdisco.peers import Peer
 
 State: TypeAlias = Iterable[str | Peer] | Reason | Answer
@@ -23,15 +24,40 @@ State: TypeAlias = Iterable[str | Peer] | Reason | Answer
 _NXDOMAIN = Answer(Outcome.NXDOMAIN)
 
 
+class Place(NamedTuple):
+    """Where a test takes place: this Pod's addresses, its namespace, its cluster's DNS domain."""
+
+    own: tuple[bytes, ...]
+    namespace: str
+    cluster_domain: str
+
+    @classmethod
+    def of(cls, own: str | Iterable[str], namespace: str, cluster_domain: str) -> Place:
+        """Check and keep what a test says; ConfigError, which is a ValueError, if it is invalid."""
+        try:
+            config = DiscoveryConfig("any", namespace=namespace, cluster_domain=cluster_domain, own_ips=own)
+        except ConfigError as error:
+            raise ConfigError(error.key.removesuffix("_ips"), error.value, error.problem) from None
+        packed = tuple(map(pack_ip, config.own_ips or ()))
+        return cls(packed, config.namespace or "default", config.cluster_domain or DEFAULT_DOMAIN)
+
+    def absolute(self, service: str) -> str:
+        """Return the absolute name of a Service."""
+        return names.absolute(DiscoveryConfig(service).service, self.namespace, self.cluster_domain)
+
+    @property
+    def environment(self) -> StaticEnvironment:
+        """The environment of a process there."""
+        return StaticEnvironment(self.own, namespace=self.namespace, cluster_domain=self.cluster_domain)
+
+
 class Script:
     """The states of one Service: each lasts until a question comes for the second time."""
 
     def __init__(self, states: Iterable[State]) -> None:
-        self._states = [state if isinstance(state, (str, Answer)) else tuple(state) for state in states]
+        self._states = list(map(_kept, states))
         if not self._states:
             raise ValueError("states=[]: there must be at least one")
-        for state in self._states:
-            _check_state(state)
         self._asked: set[Question] = set()
 
     @property
@@ -49,17 +75,12 @@ class Script:
 
 
 class Declared:
-    """The Services that a test declared.
+    """The Services that a test declared; those that are named without a namespace are in that of its place."""
 
-    Args:
-        namespace: of Services that are named without one.
-        cluster_domain: the cluster's DNS domain.
-    """
-
-    def __init__(self, namespace: str, cluster_domain: str) -> None:
-        self._place = namespace, cluster_domain
-        self._zone = f".svc.{cluster_domain.lower().removesuffix('.')}."
-        self._namespace = namespace + self._zone
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._zone = f".svc.{place.cluster_domain}."
+        self._namespace = place.namespace + self._zone
         self._scripts: dict[str, Script | None] = {}  # None: it was deleted, or never said to be there
         self._failures: dict[str, Reason] = {}
         self._cluster_ips: dict[str, str] = {}
@@ -82,7 +103,7 @@ class Declared:
 
     def fail(self, service: str, reason: Reason) -> None:
         """Let a Service's names fail; ValueError if that is no reason."""
-        _check_state(reason)
+        _check_reason(reason)
         name = self._name(service)
         self._failures[name] = reason
         self._scripts.setdefault(name, None)
@@ -121,7 +142,7 @@ class Declared:
         return name if path == name else ".".join(path.split(".")[-2:]) + self._zone
 
     def _name(self, service: str) -> str:
-        return names.absolute(DiscoveryConfig(service).service, *self._place)
+        return self._place.absolute(service)
 
     def _elsewhere(self, question: Question) -> Answer | None:
         """What DNS says to a name that belongs to no declared Service."""
@@ -144,13 +165,23 @@ class Declared:
                     yield service if service in self._cluster_ips else f"{_label(peer)}.{service}"
 
 
-def _check_state(state: State) -> None:
+def _kept(state: State) -> State:
+    """Return a state, whose Pods can be read more than once."""
+    given: object = state
     if isinstance(state, str):
-        if state not in get_args(Reason):
-            raise ValueError(f"{state!r} is not a reason to fail; there are {', '.join(get_args(Reason))}")
+        _check_reason(state)
+    elif not isinstance(given, (Answer, Iterable)):
+        raise ValueError(f"{state!r} is neither Pods nor a reason to fail")  # noqa: TRY004 - one kind of error
     elif not isinstance(state, Answer):
+        state = tuple(state)
         for pod in state:
             pack_ip(str(pod))
+    return state
+
+
+def _check_reason(reason: str) -> None:
+    if reason not in get_args(Reason):
+        raise ValueError(f"{reason!r} is not a reason to fail; there are {', '.join(get_args(Reason))}")
 
 
 def _is_or_is_below(name: str, parent: str) -> bool:
@@ -159,16 +190,16 @@ def _is_or_is_below(name: str, parent: str) -> bool:
 
 def _answer(question: Question, service: str, pods: Iterable[str | Peer], *, is_cluster_ip: bool) -> Answer:
     peers = list(map(_peer, pods))
+    below = question.name.removesuffix(service).split(".")[:-1]
+    is_port = question.rtype == "SRV" and len(below) == 2
+    if below and not is_port:
+        peers = [peer for peer in peers if below == [_label(peer)]]
     if question.rtype == "SRV":
-        return _srv(question, service, peers, is_cluster_ip=is_cluster_ip)
-    if question.name != service:
-        label = question.name.partition(".")[0]
-        peers = [peer for peer in peers if label == _label(peer)]
+        return _srv(service, peers, is_port=is_port, is_cluster_ip=is_cluster_ip)
     return Answer.of(question, map(str, peers))
 
 
-def _srv(question: Question, service: str, peers: list[Peer], *, is_cluster_ip: bool) -> Answer:
-    asked_port = question.name != service
+def _srv(service: str, peers: list[Peer], *, is_port: bool, is_cluster_ip: bool) -> Answer:
     glue: dict[str, tuple[bytes, ...]] = {}
     targets = []
     for peer in peers:
@@ -179,7 +210,7 @@ def _srv(question: Question, service: str, peers: list[Peer], *, is_cluster_ip: 
         glue[name] = (*glue.get(name, ()), pack_ip(peer.ip))
     if targets:
         return Answer(Outcome.FOUND, targets=tuple(dict.fromkeys(targets)), glue=glue)
-    return Answer(Outcome.NXDOMAIN if asked_port or not peers else Outcome.NODATA)
+    return Answer(Outcome.NXDOMAIN if is_port or not peers else Outcome.NODATA)
 
 
 def _peer(pod: str | Peer) -> Peer:

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Literal, Self, get_args
 
-from peerdisco._core.addresses import pack_ip, pack_ips
 from peerdisco._core.defaults import Setting
 from peerdisco.answers import Answer, Outcome, Question
-from peerdisco.environment import StaticEnvironment
 from peerdisco.errors import Reason
 from peerdisco.resolvers import AsyncResolver, Resolver, default_resolver
-from peerdisco.testing._declared import Declared, State
+from peerdisco.testing._declared import Declared, Place, State
 from peerdisco.testing._lock import LOCK
 from peerdisco.testing.clock import FakeClock
 
@@ -67,7 +65,7 @@ class FakeResolver:
             `with` block ends; `"nxdomain"` answers as DNS does.
 
     Raises:
-        ValueError: a state or an address is invalid, or `missing` is unknown.
+        ValueError: a state, an address or a name is invalid, or `missing` is unknown.
 
     Attributes:
         questions: every question asked, in order.
@@ -87,13 +85,13 @@ class FakeResolver:
     ) -> None:
         if missing not in get_args(Missing):
             raise ValueError(f"missing={missing!r}: must be one of {', '.join(map(repr, get_args(Missing)))}")
-        packed = pack_ips(own) if isinstance(own, str) else tuple(map(pack_ip, own))
-        self.environment = StaticEnvironment(packed, namespace=namespace, cluster_domain=cluster_domain)
+        place = Place.of(own, namespace, cluster_domain)
+        self.environment = place.environment
         if clock is not None:
             self.clock = clock
         self.questions: list[Question] = []
         self.undeclared: list[str] = []
-        self._declared = Declared(namespace, cluster_domain)
+        self._declared = Declared(place)
         self._is_strict = missing == "error"
         self._asked = threading.Condition(LOCK)
         self._settings: list[Setting[Resolver | AsyncResolver]] = []

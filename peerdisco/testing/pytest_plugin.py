@@ -9,12 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from peerdisco._core import names
-from peerdisco._core.addresses import pack_ip, pack_ips
-from peerdisco.config import DiscoveryConfig
-from peerdisco.environment import StaticEnvironment
 from peerdisco.resolvers import DnsResolver, default_resolver
 from peerdisco.testing._coredns.services import Pod
+from peerdisco.testing._declared import Place
 from peerdisco.testing.clock import FakeClock
 from peerdisco.testing.cluster import LocalCluster
 from peerdisco.testing.fake import FakeResolver, Missing, UndeclaredService
@@ -81,14 +78,12 @@ def cluster_for(node: pytest.Item) -> Iterator[LocalCluster]:
     """The cluster of a test, started, and its nameserver as the default."""
     with _as_failure():
         declared = Declaration.of(node)
-        cluster = LocalCluster(namespace=declared.namespace, cluster_domain=declared.cluster_domain)
+        place = Place.of(declared.own, declared.namespace, declared.cluster_domain)
+        cluster = LocalCluster(namespace=place.namespace, cluster_domain=place.cluster_domain)
         for service, pods in declared.services.items():
-            _declare(cluster, declared, service, pods)
-        own = pack_ips(declared.own) if isinstance(declared.own, str) else tuple(map(pack_ip, declared.own))
+            _declare(cluster, place, service, pods)
     with cluster, DnsResolver(cluster.nameserver) as resolver:
-        resolver.environment = StaticEnvironment(
-            own, namespace=declared.namespace, cluster_domain=declared.cluster_domain
-        )
+        resolver.environment = place.environment
         setting = default_resolver.set(resolver)
         try:
             yield cluster
@@ -102,7 +97,7 @@ def _as_failure() -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        pytest.fail(f"@pytest.mark.peerdisco: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"@pytest.mark.peerdisco: {error}", pytrace=False) from None
 
 
 def _services_of(marker: pytest.Mark) -> Mapping[str, Any]:
@@ -119,9 +114,8 @@ def _services_of(marker: pytest.Mark) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", services)
 
 
-def _declare(cluster: LocalCluster, declared: Declaration, service: str, pods: Iterable[str | Pod]) -> None:
-    name = names.absolute(DiscoveryConfig(service).service, declared.namespace, declared.cluster_domain)
-    path = name.removesuffix(f".svc.{declared.cluster_domain.removesuffix('.')}.").split(".")
+def _declare(cluster: LocalCluster, place: Place, service: str, pods: Iterable[str | Pod]) -> None:
+    path = place.absolute(service).removesuffix(f".svc.{place.cluster_domain}.").split(".")
     if len(path) != 2:
-        raise ValueError(f"services: {service!r} is not a Service of the cluster domain {declared.cluster_domain}")
+        raise ValueError(f"services: {service!r} is not a Service of the cluster domain {place.cluster_domain}")
     cluster.headless(path[0], pods, namespace=path[1])

@@ -60,6 +60,21 @@ def test_another_namespace_and_domain() -> None:
     assert fake.lookup(Question("shop.svc.k8s.example.", "A"), 1).outcome is Outcome.NODATA
 
 
+def test_names_in_any_case() -> None:
+    """Namespace and cluster domain are names of DNS, where upper case is lower case."""
+    fake = FakeResolver({"web": IPS}, namespace="Shop", cluster_domain="K8S.Example.")
+
+    assert discover_peers("web", resolver=fake).service == "web.shop.svc.k8s.example."
+    assert found(fake, "web.shop") == IPS
+
+
+@pytest.mark.parametrize("options", [{"own": 5}, {"own": "me"}, {"namespace": "a b"}, {"cluster_domain": ""}])
+def test_no_place(options: Any) -> None:
+    """What is no address or no name is refused, and named."""
+    with pytest.raises(ValueError, match=rf"^{next(iter(options))}="):
+        FakeResolver(**options)
+
+
 @pytest.mark.parametrize("own", ["10.0.0.1", "10.0.0.1,fd00::1", ["10.0.0.1"], "::ffff:10.0.0.1"])
 def test_own(own: Any) -> None:
     """This Pod has one address, or several."""
@@ -160,7 +175,7 @@ def test_named_ports() -> None:
     assert Outcome.NODATA is discover_peers("web", port="http", resolver=FakeResolver({"web": IPS})).outcome
 
 
-@pytest.mark.parametrize("state", ["10.0.0.1", "sad", ["web-0"], [""]])
+@pytest.mark.parametrize("state", ["10.0.0.1", "sad", ["web-0"], [""], None, 5])
 def test_no_state(state: Any) -> None:
     """What is neither Pods nor a reason is refused when it is declared."""
     with pytest.raises(ValueError, match=r".+"):

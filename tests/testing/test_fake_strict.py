@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from peerdisco import AsyncPeerWatcher, Outcome, Peer, PeerDiscoError, PeerWatcher, Question, discover_peers
+from peerdisco import (
+    AsyncPeerWatcher,
+    DnsResolver,
+    Outcome,
+    Peer,
+    PeerDiscoError,
+    PeerWatcher,
+    Question,
+    discover_peers,
+)
 from peerdisco._core.addresses import pack_ip, reverse_name
-from peerdisco.testing import FakeClock, FakeResolver, UndeclaredService
+from peerdisco.testing import FakeClock, FakeResolver, LocalCluster, Pod, UndeclaredService
 from tests.support.both import Discover, sync_and_async
 
 WEB = "web.default.svc.cluster.local."
@@ -58,6 +67,7 @@ def test_what_is_undeclared(name: str, service: str) -> None:
         ("10-0-0-1.db.default.svc.cluster.local.", Outcome.FOUND),
         ("10-0-0-9.db.default.svc.cluster.local.", Outcome.NXDOMAIN),
         ("no.such.name.db.default.svc.cluster.local.", Outcome.NXDOMAIN),
+        ("10-0-0-1.typo.db.default.svc.cluster.local.", Outcome.NXDOMAIN),
         ("gone.default.svc.cluster.local.", Outcome.NXDOMAIN),
         ("10-0-0-1.gone.default.svc.cluster.local.", Outcome.NXDOMAIN),
         ("healed.default.svc.cluster.local.", Outcome.NXDOMAIN),
@@ -79,6 +89,29 @@ def test_what_is_answered_as_dns_would(name: str, outcome: Outcome) -> None:
 
     assert fake.lookup(Question(name, "A"), 1).outcome is outcome
     assert fake.undeclared == []
+
+
+@pytest.mark.parametrize(
+    ("below", "targets"),
+    [
+        ("", ["web-0", "web-1"]),
+        ("_http._tcp.", ["web-0", "web-1"]),
+        ("web-1.", ["web-1"]),
+        ("web-2.", []),
+        ("_tcp.", []),
+        ("web-1._http._tcp.", []),
+        ("no.such.name.at.all.", []),
+    ],
+)
+def test_ports_below_a_service(below: str, targets: list[str]) -> None:
+    """A Pod's name has its own ports alone, as `LocalCluster` says as well."""
+    fake = FakeResolver({"web": [Peer("10.0.0.1", 80, "web-0"), Peer("10.0.0.2", 80, "web-1")]})
+    question = Question(below + WEB, "SRV")
+    with LocalCluster() as cluster, DnsResolver(cluster.nameserver) as resolver:
+        cluster.headless("web", [Pod("10.0.0.1", "web-0"), Pod("10.0.0.2", "web-1")], ports={"http": 80})
+        for answer in (fake.lookup(question, 1), resolver.lookup(question, 10)):
+            assert sorted(target.name.partition(".")[0] for target in answer.targets) == targets
+            assert answer.outcome is (Outcome.FOUND if targets else Outcome.NXDOMAIN)
 
 
 def test_reverse_lookups() -> None:

@@ -90,7 +90,11 @@ BAD = {
     '["web"]': "services=['web']: must map each Service to its Pods",
     '{"web": ["10.0.0.300"]}': "*10.0.0.300*",
     '{"no name": []}': "service='no name': *",
-    '{}, own="me"': "*me*",
+    '{"web": None}': "None is neither Pods nor a reason to fail",
+    '{}, own="me"': "own='me': *",
+    "{}, own=5": "own=5: *",
+    '{}, namespace="a b"': "namespace='a b': *",
+    '{}, cluster_domain=""': "cluster_domain='': *",
     '{}, missing="ignore"': "missing='ignore': must be one of 'error', 'nxdomain'",
 }
 NOT_OF_THE_CLUSTER = ["web.other.example", "a.b.c.svc.cluster.local"]
@@ -104,6 +108,7 @@ def test_bad_markers(run: Run) -> None:
     result.assert_outcomes(errors=len(BAD))
     for message in BAD.values():
         result.stdout.fnmatch_lines_random([f"@pytest.mark.peerdisco: {message}".replace("[", "[[]")])
+    result.stdout.no_fnmatch_line("During handling of *")
 
 
 def test_a_service_of_no_cluster(run: Run) -> None:

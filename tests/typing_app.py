@@ -105,6 +105,12 @@ def three(peerdisco_fake: FakeResolver) -> FakeClock:
     return FakeClock()
 
 
+async def wait(clock: FakeClock) -> None:
+    """Move the clock, with asyncio."""
+    assert_type(await clock.aadvance(3600), None)
+    await clock.aadvance("5")  # type: ignore[arg-type] # text
+
+
 @pytest.mark.peerdisco({"web": ["10.0.0.1"]}, own="10.0.0.1")
 def with_the_marker(three: FakeClock, peerdisco_cluster: LocalCluster) -> None:
     """Use marker, clock and cluster."""

@@ -142,6 +142,14 @@ def test_a_watcher_in_the_block(pool: ThreadPoolExecutor) -> None:
             assert watcher.peers.ips == TWO
 
 
+def test_a_watcher_that_was_made_before() -> None:
+    """It keeps the resolver that was the default when it was made."""
+    with FakeResolver({"web": ONE}):
+        watcher = PeerWatcher("web")
+        with FakeResolver({"web": TWO}):
+            assert watcher.refresh().ips == ONE
+
+
 def test_an_error_ends_the_block() -> None:
     """The block lets an exception through, and the fake is no longer the default."""
     with pytest.raises(ZeroDivisionError), FakeResolver():

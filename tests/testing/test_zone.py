@@ -1,10 +1,12 @@
 """What the zone says to each kind of question."""
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from dns.rcode import NOERROR, NXDOMAIN, REFUSED, SERVFAIL
 
+from peerdisco import Peer
 from peerdisco.testing._coredns import services
 from peerdisco.testing._coredns.records import labels
 from peerdisco.testing._coredns.registry import Registry
@@ -137,6 +139,7 @@ def test_declaring_again_replaces(zone: Zone) -> None:
         (lambda zone: headless(zone, "web", "::ffff:10.0.0.1"), "'::ffff:10.0.0.1'"),
         (lambda zone: headless(zone, "web", Pod(("10.0.0.1", "10.0.0.2"))), "'10.0.0.2'"),
         (lambda zone: headless(zone, "web", Pod(())), r"\(\)"),
+        (lambda zone: headless(zone, "web", cast("Pod", Peer("10.0.0.1"))), "Peer.* is not one IP address"),
         (lambda zone: headless(zone, "web", Pod("10.0.0.1", hostname="a.b")), "'a.b'"),
         (lambda zone: headless(zone, "web", http=0), "0"),
         (lambda zone: headless(zone, "web", http=65536), "65536"),

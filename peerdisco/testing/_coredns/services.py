@@ -89,7 +89,9 @@ def checked_domain(value: str, what: str) -> Labels:
 
 def addresses(ip: str | Iterable[str]) -> tuple[bytes, ...]:
     """Pack one address, or one of each family; raise ValueError naming what is neither."""
-    packed = tuple(map(_address, (ip,) if isinstance(ip, str) else ip))
+    given: object = ip
+    ips = (ip,) if isinstance(ip, str) else ip if isinstance(given, Iterable) else ()
+    packed = tuple(map(_address, ips))
     if not packed or len({len(address) for address in packed}) != len(packed):
         raise ValueError(f"{ip!r} is not one IP address, or one of each family")
     return packed

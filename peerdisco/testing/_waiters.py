@@ -75,7 +75,7 @@ class Waiter:
 
     def __str__(self) -> str:
         if self.owner is None:
-            return "a watcher that was just started"
+            return "a watcher or subscriber that was just started"
         if isinstance(self.owner, threading.Thread):
             return f"thread {self.owner.name!r}" + (", just started" if self.until == NEVER_WAITED else "")
         return f"task {self.owner.get_name()!r}" + (", just started" if self.until == NEVER_WAITED else "")

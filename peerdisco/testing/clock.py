@@ -52,6 +52,7 @@ class FakeClock:
         self._waiters = Waiters()
         self._changed = threading.Condition(LOCK)
         self._observers: list[Callable[[], object]] = []
+        self._trips: list[_Trip] = []  # under way, in the order in which they began
 
     def __call__(self) -> float:
         """Return the seconds that the clock shows."""
@@ -72,18 +73,18 @@ class FakeClock:
             TimeoutError: somebody is still at work after `patience` real seconds; the message says who.
             RuntimeError: a task that has to run can't, since this call blocks its event loop: await `aadvance`.
         """
-        trip = self._trip(seconds, blocks=True)
-        self._settle(trip)
-        while self._wake_next(trip):
+        with self._trip(seconds, blocks=True) as trip:
             self._settle(trip)
+            while self._wake_next(trip):
+                self._settle(trip)
 
     async def aadvance(self, seconds: float) -> None:
         """Let time pass as `advance` does, for watchers in this event loop and in threads."""
-        trip = self._trip(seconds, blocks=False)
-        await asyncio.sleep(0)  # a task that was just created has its turn
-        await self._asettle(trip)
-        while self._wake_next(trip):
+        with self._trip(seconds, blocks=False) as trip:
+            await asyncio.sleep(0)  # a task that was just created has its turn
             await self._asettle(trip)
+            while self._wake_next(trip):
+                await self._asettle(trip)
 
     def wait_for_sleepers(self, count: int = 1) -> None:
         """Block until so many threads and tasks wait for time to pass.
@@ -141,7 +142,8 @@ class FakeClock:
             with self._changed:
                 waiter.is_at_work = True
 
-    def _trip(self, seconds: float, *, blocks: bool) -> _Trip:
+    @contextlib.contextmanager
+    def _trip(self, seconds: float, *, blocks: bool) -> Iterator[_Trip]:
         given: object = seconds
         if isinstance(given, bool) or not (isinstance(given, (int, float)) and 0 <= given < math.inf):
             raise ValueError(f"seconds={seconds!r}: must be a number of seconds, 0 or more")
@@ -152,7 +154,14 @@ class FakeClock:
             trip = trip._replace(blocked=loop if blocks else None)
             if task := asyncio.current_task():
                 trip.movers.append(task)
-        return trip
+        with self._changed:
+            self._trips.append(trip)
+        try:
+            yield trip
+        finally:
+            with self._changed:
+                self._trips.remove(trip)
+                self._notify()
 
     def _wake_next(self, trip: _Trip) -> bool:
         """Move the clock to the next wake-up, and wake who is due; False if the trip ends before."""
@@ -177,7 +186,7 @@ class FakeClock:
         """Block until everyone is asleep or gone."""
         give_up = time.monotonic() + self._patience
         with self._changed:
-            while at_work := self._waiters.at_work(trip.movers):
+            while at_work := self._at_work(trip):
                 for waiter in at_work:
                     waiter.check_loop(trip.blocked, is_due=False)
                 if time.monotonic() > give_up:
@@ -206,7 +215,12 @@ class FakeClock:
 
     def _at_work(self, trip: _Trip) -> list[Waiter]:
         with self._changed:
-            return self._waiters.at_work(trip.movers)
+            at_work = self._waiters.at_work(trip.movers)
+            if len(at_work) == len(self._waiters.at_work(())):
+                return at_work
+            # Others wait for who makes this trip. Of two subscribers that make one, only the first waits for the other.
+            earlier = [mover for each in self._trips[: self._trips.index(trip)] for mover in each.movers]
+            return [waiter for waiter in at_work if waiter.owner not in earlier]
 
     def _still_at_work(self, trip: _Trip, at_work: list[Waiter]) -> TimeoutError:
         return TimeoutError(

@@ -136,6 +136,35 @@ async def test_a_coroutine_that_subscribes_and_moves_the_clock(fake: FakeResolve
     assert watcher.status.last_error is None
 
 
+async def test_subscribers_that_move_the_clock_at_once() -> None:
+    """Of two threads, or two tasks, only the one that began first waits for the other."""
+    clock, moved, both = FakeClock(patience=5), list[float](), threading.Barrier(2)
+    fake = FakeResolver({"a": [FIRST], "b": [FIRST]}, clock=clock)
+
+    async def move(_: Change) -> None:
+        await clock.aadvance(1)
+        moved.append(clock())
+
+    def move_together(_: Change) -> None:
+        both.wait(10)
+        clock.advance(1)
+        moved.append(clock())
+
+    task = AsyncPeerWatcher("a", resolver=fake)
+    threads = [PeerWatcher(service, resolver=fake) for service in ("a", "b")]
+    for _ in range(2):
+        task.subscribe(move)
+    for watcher in threads:
+        watcher.subscribe(move_together)
+    async with task:
+        await clock.aadvance(10)
+    assert len(moved) == 2
+    with threads[0], threads[1]:
+        clock.advance(10)
+        assert len(moved) == 4
+    assert [task.status.last_error, *(watcher.status.last_error for watcher in threads)] == [None] * 3
+
+
 async def test_a_coroutine_that_subscribes_and_blocks() -> None:
     """It is named as a thread would be."""
     clock, goes_on = FakeClock(patience=0.05), asyncio.Event()

@@ -232,11 +232,11 @@ class PollTask:
             try:
                 result = call()
                 if inspect.isawaitable(result):
-                    delivery = asyncio.ensure_future(result, loop=self._loop)
-                    self._deliveries[cursor] = delivery
+                    self._deliveries[cursor] = asyncio.ensure_future(result, loop=self._loop)
+                    delivery = self._deliveries[cursor]
                     at_work = TaskEvent(delivery if isinstance(delivery, asyncio.Task) else None)
-                    self._lookup.clock.enlist(at_work)
                     delivery.add_done_callback(partial(self._on_delivered, cursor, at_work))
+                    self._lookup.clock.enlist(at_work)
             except BaseException as error:
                 if _ends_task(error):
                     raise

@@ -131,7 +131,6 @@ TESTED_ELSEWHERE = {
     "_core.option_values": "test_config",
     "_dns.asynchronous": "test_resolvers and test_sockets run sync and async",
     "_dns.blocking": "test_resolvers and test_sockets run sync and async",
-    "_dns.exchange": "test_lookup",
     "_dns.memory": "test_lookup",
     "_dns.nameserver": "test_config",
     "_local": "test_environment",

@@ -1,9 +1,10 @@
 """Addresses as bytes: there and back, their names in DNS, and which of them may be a peer's."""
 
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerdisco._core.addresses import Networks, dashed, pack_ip, pack_ips, reverse_name, text_of, undashed
@@ -54,6 +55,37 @@ def test_coredns_names(address: str, name: str) -> None:
 def test_no_dashes(label: str) -> None:
     """A hostname is no address."""
     assert undashed(label) is None
+
+
+def as_pack_ip_reads(label: str) -> bytes | None:
+    """The address that a label shows by the rules of `pack_ip`."""
+    for separator in ".:":
+        with suppress(ValueError):
+            return pack_ip(label.replace("-", separator))
+    return None
+
+
+ODD_LABELS = st.one_of(
+    st.text("0123456789afAFgx-:.%_ \0٣\ud800", max_size=20),
+    st.lists(st.sampled_from(["", "0", "1", "01", "255", "256", "ffff", "FFFF", "00001", "10.0.0.1"]), max_size=10).map(
+        "-".join
+    ),
+    st.builds(
+        "".join,
+        st.tuples(
+            st.sampled_from(["", "0", "-", "--", "::ffff:", "--ffff-", "--ffff:0-"]),
+            st.ip_addresses().flatmap(lambda ip: st.sampled_from([dashed(ip.packed), str(ip), ip.exploded])),
+            st.sampled_from(["", "0", "-", "--", ".", "%eth0", "%", "-1"]),
+        ),
+    ),
+)
+
+
+@settings(max_examples=2000)
+@given(ODD_LABELS)
+def test_odd_labels(label: str) -> None:
+    """A label shows an address by the same rules by which a user writes one."""
+    assert as_pack_ip_reads(label) == undashed(label)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,14 @@ def test_encode(rtype: str) -> None:
     assert (plain.id, plain.flags, plain.edns) == (0, dns.flags.RD, -1)
 
 
+@given(st.text("aZ0_-. \n\xe9", max_size=12) | st.lists(st.sampled_from(["a", "a" * 63, "a" * 64, ""])).map(".".join))
+def test_names_that_can_be_asked_for(text: str) -> None:
+    """A name is one or more labels, of 253 characters in all, with or without the final dot."""
+    labels = text.removesuffix(".").split(".")
+
+    assert query.is_name(text) is (len(text) <= 253 and all(map(query.LABEL.fullmatch, labels)))
+
+
 @pytest.mark.parametrize("asked", [ASKED, PLAIN], ids=["EDNS", "no EDNS"])
 def test_fits(asked: bytes) -> None:
     """A reply has the question's id and repeats it, in whatever letter case."""

@@ -48,7 +48,14 @@ _BARE_RCODES = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rco
 
 def is_name(text: str) -> bool:
     """Whether a name that came from DNS can be asked for: the same grammar, so that nothing odd is sent on."""
-    return len(text) <= LONGEST_NAME and all(map(LABEL.fullmatch, text.removesuffix(".").split(".")))
+    label, _, parent = text.partition(".")
+    return len(text) <= LONGEST_NAME and bool(LABEL.fullmatch(label)) and (not parent or _are_labels(parent))
+
+
+@lru_cache(maxsize=64)
+def _are_labels(chain: str) -> bool:
+    """Return whether labels can be asked for; kept, since the names below a Service end in the same ones."""
+    return all(map(LABEL.fullmatch, chain.removesuffix(".").split(".")))
 
 
 @lru_cache(maxsize=4096)

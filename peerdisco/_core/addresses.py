@@ -98,6 +98,9 @@ def reverse_name(packed: bytes) -> str:
 
 def dashed(packed: bytes) -> str:
     """Return the label that CoreDNS gives to a Pod without a hostname: `10-1-0-1`, `fd00--1`."""
+    if len(packed) == IPV4_BYTES:
+        a, b, c, d = packed
+        return f"{a}-{b}-{c}-{d}"
     name = text_of(packed).replace(".", "-").replace(":", "-")
     return name + "0" if name.endswith("-") else name
 

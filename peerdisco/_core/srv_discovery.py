@@ -11,6 +11,8 @@ targets long before the Service's own list of addresses is cut. Laws of this mod
 - A target is asked for by name only where that matters: where ports differ, where fewer targets than addresses are
   left, where hostnames are wanted, or where its address was last confirmed ten minutes ago.
 - What was learnt of a target is dropped when its address leaves, or when another target has that address.
+- What answers came to that confirm every target is kept, and given back where the next ones say the same: that
+  confirms every target again.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ from typing import NamedTuple
 from peerdisco._core import names
 from peerdisco._core.addresses import dashed, text_of, undashed
 from peerdisco._core.discovery import SIDE_SHARE, Discovery, Steps, TimedQuestion
-from peerdisco._core.listing import UNLIMITED, Endpoint, Limits, Listing, NamedEndpoint, address_of
+from peerdisco._core.listing import PENDING, UNLIMITED, Endpoint, Limits, Listing, NamedEndpoint, address_of
 from peerdisco._dns.query import is_name
-from peerdisco.answers import Answer, Outcome, Question
+from peerdisco.answers import Answer, Outcome, Question, SrvTarget
 from peerdisco.config import DiscoveryConfig
 from peerdisco.environment import Environment
 from peerdisco.errors import LookupFailed, NotHeadlessError
@@ -37,6 +39,7 @@ _CONFIRMED_FOR = 600.0
 # kube-dns names a Pod without a hostname by a hash: eight hexadecimal digits, each written as its own code in hex.
 _HASH = re.compile(r"(3[0-9]|6[1-6]){6,8}")
 _ELSEWHERE: frozenset[bytes] = frozenset()
+_NO_PORTS: frozenset[int] = frozenset()
 _ADVICE = "The Pods' addresses are known: to do without SRV, give `port` as a number."
 
 
@@ -46,7 +49,7 @@ class _Target(NamedTuple):
     Attributes:
         ports: its ports.
         addresses: the listed addresses that it has; empty where it has others; None where that is not known.
-        confirmed: when an answer last said so, in seconds.
+        confirmed: when an answer last said so, in seconds; infinite where the SRV answer of the last lookup did.
         asked: when it was last asked for by name, in seconds; infinitely long ago where it never was.
     """
 
@@ -54,6 +57,24 @@ class _Target(NamedTuple):
     addresses: frozenset[bytes] | None
     confirmed: float
     asked: float
+
+
+class _Lookup(NamedTuple):
+    """What a lookup came to.
+
+    Attributes:
+        targets: what is known of each target since then.
+        at: when it was made, in seconds.
+        said: what the answers said, but for TTLs and glue; None where they did not confirm every target.
+        glue: what glue was looked at: that of the targets whose names do not show a listed address.
+        listing: what the answers came to.
+    """
+
+    targets: Mapping[str, _Target] = {}
+    at: float = -math.inf
+    said: tuple[Listing, bool, frozenset[SrvTarget]] | None = None
+    glue: Mapping[str, tuple[bytes, ...] | None] = {}
+    listing: Listing = PENDING
 
 
 class SrvDiscovery(Discovery):
@@ -65,7 +86,8 @@ class SrvDiscovery(Discovery):
         self._fixed_port = None if isinstance(config.port, str) else config.port or 0
         prefixes = [f"_{config.port}._{protocol}." for protocol in _PROTOCOLS] if self._fixed_port is None else [""]
         self._questions = [Question(names.absolute(prefix + self.service), "SRV") for prefix in prefixes]
-        self._targets: Mapping[str, _Target] = {}
+        # In one piece, for other threads.
+        self._last = _Lookup()
 
     def ordinary(self, answer: Answer) -> Listing | None:  # noqa: ARG002 - whatever it is, SRV is to be asked
         """Return None: addresses alone are never enough."""
@@ -80,25 +102,32 @@ class SrvDiscovery(Discovery):
     ) -> Steps:
         """Look the Service up once, as `Discovery.steps`."""
         listing = yield from super().steps(limits, now, begun, opening)
-        listed: frozenset[bytes] = frozenset(map(address_of, listing.endpoints | listing.own))
-        if not listed:
+        if not (listing.endpoints or listing.own):
             return listing
         answer = yield from self._ask_srv()
-        ports: dict[str, set[int]] = {}
+        ttl = min(listing.ttl, answer.ttl) if answer.targets else listing.ttl
+        last, said = self._last, (listing._replace(ttl=0), answer.complete, frozenset(answer.targets))
+        if said == last.said and all(answer.glue.get(name) == ips for name, ips in last.glue.items()):
+            self._last = last._replace(at=now)
+            return last.listing._replace(ttl=ttl)
+        listed: frozenset[bytes] = frozenset(map(address_of, listing.endpoints | listing.own))
+        ports: dict[str, frozenset[int]] = {}
         for name, port in answer.targets:
             if name == self.service:
                 raise NotHeadlessError(self.service, text_of(min(sorted(listed), key=len)))
             if port and is_name(name):
-                ports.setdefault(name, set()).add(port)
+                ports[name] = ports.get(name, _NO_PORTS) | {port}
         if answer.complete and not ports and self._fixed_port is None:
-            self._targets = {}
+            self._last = _Lookup()
             return listing._replace(
                 outcome=Outcome.NODATA, endpoints=frozenset(), own=frozenset(), ttl=answer.ttl, complete=True, cut=False
             )
-        targets = self._located(ports, answer, listed, now)
+        fresh, glue = _confirmed(ports, answer, listed)
+        targets = self._located(ports, fresh, answer, listed, now)
         targets = yield from self._asked_by_name(targets, answer, listed, limits, now)
-        self._targets = targets
-        return self._with_ports(listing, targets, answer, listed)
+        listing = self._with_ports(listing, targets, answer, listed)
+        self._last = _Lookup(targets, now, said if len(fresh) == len(targets) else None, glue, listing)
+        return listing._replace(ttl=ttl)
 
     def _ask_srv(self) -> Generator[TimedQuestion, Answer, Answer]:
         """Ask for the port, of TCP first, or of the protocol that last had it; or for the hostnames."""
@@ -120,34 +149,30 @@ class SrvDiscovery(Discovery):
         return first or Answer(Outcome.NXDOMAIN)
 
     def _located(
-        self, ports: Mapping[str, Iterable[int]], answer: Answer, listed: frozenset[bytes], now: float
+        self,
+        ports: Mapping[str, frozenset[int]],
+        fresh: Mapping[str, frozenset[bytes]],
+        answer: Answer,
+        listed: frozenset[bytes],
+        now: float,
     ) -> dict[str, _Target]:
         """Return each target with the addresses that are known for it without asking."""
-        sizes = set(map(len, listed))
-        fresh: dict[str, frozenset[bytes]] = {}
-        for name in ports:
-            ip = undashed(name.partition(".")[0])
-            glue = answer.glue.get(name)
-            # A name that shows a listed address, or one of a family that is not listed, is no hostname.
-            if ip is not None and (ip in listed or (glue is None and len(ip) not in sizes)):
-                fresh[name] = listed & {ip}
-            elif glue is not None:
-                fresh[name] = listed.intersection(glue)
+        last = self._last
         claimed = frozenset().union(*fresh.values())
         targets: dict[str, _Target] = {}
         for name, numbers in ports.items():
-            known = self._targets.get(name)
+            known = last.targets.get(name)
             asked = known.asked if known else -math.inf
             if name in fresh:
-                targets[name] = _Target(frozenset(numbers), fresh[name], now, asked)
+                targets[name] = _Target(numbers, fresh[name], math.inf, asked)
                 continue
             kept = (known.addresses & listed) - claimed if known and known.addresses else None
-            targets[name] = _Target(frozenset(numbers), kept or None, known.confirmed if known else now, asked)
+            targets[name] = _Target(numbers, kept or None, min(known.confirmed, last.at) if known else now, asked)
         if not answer.complete:
-            for name, known in self._targets.items():
+            for name, known in last.targets.items():
                 kept = (known.addresses & listed) - claimed if known.addresses else _ELSEWHERE
                 if name not in targets and kept:
-                    targets[name] = known._replace(addresses=kept)
+                    targets[name] = known._replace(addresses=kept, confirmed=min(known.confirmed, last.at))
         return targets
 
     def _asked_by_name(
@@ -188,19 +213,20 @@ class SrvDiscovery(Discovery):
         self, listing: Listing, targets: Mapping[str, _Target], answer: Answer, listed: frozenset[bytes]
     ) -> Listing:
         """Give each listed address its port and hostname."""
-        hostnames: dict[tuple[bytes, int], str] = {}
-        # Of several names, the one that shows the hostname below, whichever comes first in the answer.
+        # Two names for one address, or one endpoint, are one: a hostname goes before none, and the first before others,
+        # whichever comes first in the answer.
         best: dict[bytes, tuple[bool, str, str]] = {}
+        best_at: dict[tuple[bytes, int], tuple[bool, str, str]] = {}
         for name, target in targets.items():
             for ip in target.addresses or ():
                 hostname = self._hostname(name, ip)
                 rank = (not hostname, hostname, name)
-                best[ip] = min(best.get(ip, rank), rank)
+                if rank < best.setdefault(ip, rank):
+                    best[ip] = rank
                 for port in target.ports if self._fixed_port is None else (self._fixed_port,):
-                    # Two names for one endpoint are one peer: a hostname goes before none, and the first before others.
-                    told = hostnames.get((ip, port), "")
-                    hostnames[ip, port] = min(told, hostname, key=lambda text: (not text, text))
-        endpoints: set[NamedEndpoint] = {(ip, port, hostname) for (ip, port), hostname in hostnames.items()}
+                    if rank < best_at.setdefault((ip, port), rank):
+                        best_at[ip, port] = rank
+        endpoints: set[NamedEndpoint] = {(ip, port, hostname) for (ip, port), (_, hostname, _) in best_at.items()}
         rest = listed - best.keys()
         shared = _shared_port(targets) if self._fixed_port is None else self._fixed_port
         is_settled = (
@@ -221,7 +247,6 @@ class SrvDiscovery(Discovery):
             outcome=Outcome.FOUND if endpoints or waiting else Outcome.NODATA,
             endpoints=frozenset(endpoints) - own,
             own=own,
-            ttl=min(listing.ttl, answer.ttl) if answer.targets else listing.ttl,
             complete=listing.complete and waiting <= mine,
             waiting=waiting - mine,
             targets={ip: name.removesuffix(".") for ip, (_, _, name) in best.items()},
@@ -233,8 +258,32 @@ class SrvDiscovery(Discovery):
         Endpoints of a multi-cluster Service have the name of their cluster between hostname and Service.
         """
         label, _, parent = name.partition(".")
-        is_endpoint = self.service in (parent, parent.partition(".")[2])
-        return label if is_endpoint and label != dashed(ip) and not _HASH.fullmatch(label) else ""
+        if self.service not in (parent, parent.partition(".")[2]) or ("-" in label and label == dashed(ip)):
+            return ""
+        return "" if _HASH.fullmatch(label) else label
+
+
+def _confirmed(
+    names_of_targets: Iterable[str], answer: Answer, listed: frozenset[bytes]
+) -> tuple[dict[str, frozenset[bytes]], dict[str, tuple[bytes, ...] | None]]:
+    """Return the listed addresses of each target that an SRV answer tells the addresses of, and the glue looked at."""
+    sizes = set(map(len, listed))
+    fresh: dict[str, frozenset[bytes]] = {}
+    looked_at: dict[str, tuple[bytes, ...] | None] = {}
+    for name in names_of_targets:
+        ip = undashed(name.partition(".")[0])
+        # A name that shows a listed address, or one of a family that is not listed, is no hostname.
+        if ip in listed:
+            fresh[name] = frozenset((ip,))
+            continue
+        found = answer.glue.get(name)
+        # As a tuple, which no resolver can change afterwards.
+        glue = looked_at[name] = None if found is None else tuple(found)
+        if glue is not None:
+            fresh[name] = listed.intersection(glue)
+        elif ip is not None and len(ip) not in sizes:
+            fresh[name] = _ELSEWHERE
+    return fresh, looked_at
 
 
 def _claimed(targets: Mapping[str, _Target]) -> frozenset[bytes]:

@@ -58,7 +58,7 @@ def read_found(reply: bytes, message: Message, question: Question, known: Answer
     answer = Answer(Outcome.FOUND, ttl=ttl, complete=complete, canonical=canonical)
     match question.rtype:
         case "SRV":
-            targets = tuple(SrvTarget(name, port) for _, _, port, name in dict.fromkeys(data))
+            targets = tuple([SrvTarget(name, port) for _, _, port, name in dict.fromkeys(data)])
             return answer._replace(targets=targets, glue=_glue(reply, message.additional, names))
         case "PTR":
             return answer._replace(names=tuple(dict.fromkeys(data)))
@@ -102,7 +102,7 @@ def _glue(reply: bytes, additional: list[Record], names: Names) -> dict[str, tup
         if rclass == IN and rtype in ADDRESS_SIZES:
             address = _address(reply, ADDRESS_SIZES[rtype], data, end)
             glue.setdefault(names.read(start, data - HEAD.size), {})[address] = None
-    return {name: tuple(sorted(found, key=len)) for name, found in glue.items()}
+    return {name: tuple(sorted(found, key=len) if len(found) > 1 else found) for name, found in glue.items()}
 
 
 def _address(reply: bytes, size: int, start: int, end: int) -> bytes:
@@ -112,4 +112,5 @@ def _address(reply: bytes, size: int, start: int, end: int) -> bytes:
 
 
 def _target(reply: bytes, names: Names, start: int, end: int) -> tuple[int, int, int, str]:
-    return *_SRV_DATA.unpack_from(reply, start), names.read(start + _SRV_DATA.size, end)
+    priority, weight, port = _SRV_DATA.unpack_from(reply, start)
+    return priority, weight, port, names.read(start + _SRV_DATA.size, end)

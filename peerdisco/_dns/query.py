@@ -49,7 +49,7 @@ _BARE_RCODES = {dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rco
 def is_name(text: str) -> bool:
     """Whether a name that came from DNS can be asked for: the same grammar, so that nothing odd is sent on."""
     label, _, parent = text.partition(".")
-    return len(text) <= LONGEST_NAME and bool(LABEL.fullmatch(label)) and (not parent or _are_labels(parent))
+    return len(text) <= LONGEST_NAME and LABEL.fullmatch(label) is not None and (not parent or _are_labels(parent))
 
 
 @lru_cache(maxsize=64)

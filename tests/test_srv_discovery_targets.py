@@ -251,3 +251,72 @@ def test_an_answer_to_the_family_that_was_asked() -> None:
 
     assert [question.rtype for question in asked] == ["AAAA", "SRV"]
     assert peers(listing) == [Peer("2001:db8::2", 80, "a")]
+
+
+def test_the_same_answers_come_to_the_same_listing() -> None:
+    """Where nothing has changed but TTLs and the order of records, the very set of endpoints is given back."""
+    found = srv({"a": (ONE,), "b": (TWO,), "10-0-0-3": ()})
+    turned = found._replace(ttl=5, targets=found.targets[::-1])
+    zone, subject = Zone(THREE, found, turned), named(own_ips=TWO)
+    first, second = looked(zone, subject), looked(zone, subject)
+
+    assert second.endpoints is first.endpoints
+    assert second == first._replace(ttl=5)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (srv({"a": (TWO,), "b": (ONE,)}), [Peer(ONE, 80, "b"), Peer(TWO, 80, "a")]),
+        (srv({"a": (ONE,), "c": (TWO,)}), [Peer(ONE, 80, "a"), Peer(TWO, 80, "c")]),
+        (srv({"a": (ONE,), "b": (TWO,)}, port=81), [Peer(ONE, 81, "a"), Peer(TWO, 81, "b")]),
+        (srv({"a": (ONE,)}), [Peer(ONE, 80, "a")]),
+        (srv({"a": (ONE,)}, complete=False), [Peer(ONE, 80, "a"), Peer(TWO, 80, "b")]),
+    ],
+)
+def test_what_has_changed_is_looked_at(change: Answer, expected: list[Peer]) -> None:
+    """Other glue, other targets, another port, or a cut: none of them is taken for what was said before."""
+    zone, subject = Zone([ONE, TWO], srv({"a": (ONE,), "b": (TWO,)}), change), named()
+    looked(zone, subject)
+
+    assert [expected] * 2 == [peers(looked(zone, subject)) for _ in range(2)]
+
+
+def test_the_same_srv_answer_with_other_addresses() -> None:
+    """What an SRV answer comes to depends on who is listed, and on which of them is this Pod."""
+    zone, subject = Zone(THREE, srv({"a": (ONE,), "b": (TWO,)})), named(own_ips=ONE)
+    for zone.everyone in (THREE, THREE[1:], THREE):
+        listing = looked(zone, subject)
+
+        assert peers(listing) == [Peer(TWO, 80, "b")]
+        assert listing.own == frozenset({(pack_ip(ONE), 80, "a")} if ONE in zone.everyone else ())
+
+
+def test_the_same_targets_in_a_cut_answer() -> None:
+    """Whether an SRV answer is complete is a part of what it says."""
+    whole, cut = (srv({"a": (ONE,)}, complete=complete) for complete in (True, False))
+    zone, subject = Zone([ONE, TWO], whole, cut, whole), named()
+
+    assert [len(peers(looked(zone, subject))) for _ in range(3)] == [1, 2, 1]
+
+
+def test_glue_that_a_resolver_changes_in_place() -> None:
+    """What an answer said is compared as it was said, also where the resolver hands out the same object again."""
+    glue = {f"a.{WEB}": (pack_ip(ONE),), f"b.{WEB}": (pack_ip(TWO),)}
+    zone, subject = Zone([ONE, TWO], srv({"a": (), "b": ()})._replace(glue=glue)), named()
+    looked(zone, subject)
+    glue |= {f"a.{WEB}": (pack_ip(TWO),), f"b.{WEB}": (pack_ip(ONE),)}
+
+    assert peers(looked(zone, subject)) == [Peer(ONE, 80, "b"), Peer(TWO, 80, "a")]
+
+
+def test_the_same_answer_again_confirms_its_targets() -> None:
+    """A target is asked for ten minutes after the last answer that brought its glue, not after the first."""
+    whole, bare = srv({"a": (ONE,), "b": (TWO,)}), srv({"a": (), "b": ()})
+    zone, subject = Zone([ONE, TWO], whole, whole, bare), named()
+    for now in (0.0, 500.0, 1100.0):
+        assert peers(looked(zone, subject, now=now)) == [Peer(ONE, 80, "a"), Peer(TWO, 80, "b")]
+        assert zone.asked_by_name == []
+    looked(zone, subject, now=1101.0)
+
+    assert zone.asked_by_name == ["a", "b"]

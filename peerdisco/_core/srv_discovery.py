@@ -11,8 +11,7 @@ targets long before the Service's own list of addresses is cut. Laws of this mod
 - A target is asked for by name only where that matters: where ports differ, where fewer targets than addresses are
   left, where hostnames are wanted, or where its address was last confirmed ten minutes ago.
 - What was learnt of a target is dropped when its address leaves, or when another target has that address.
-- What answers came to that confirm every target is kept, and given back where the next ones say the same: that
-  confirms every target again.
+- Answers that confirm every target come to the same listing when they come again, which confirms every target again.
 """
 
 from __future__ import annotations
@@ -63,10 +62,10 @@ class _Lookup(NamedTuple):
     """What a lookup came to.
 
     Attributes:
-        targets: what is known of each target since then.
-        at: when it was made, in seconds.
+        targets: what is known of each target.
+        at: when it began, in seconds.
         said: what the answers said, but for TTLs and glue; None where they did not confirm every target.
-        glue: what glue was looked at: that of the targets whose names do not show a listed address.
+        glue: the glue of each target whose name does not show a listed address; None where it has none.
         listing: what the answers came to.
     """
 
@@ -172,7 +171,7 @@ class SrvDiscovery(Discovery):
             for name, known in last.targets.items():
                 kept = (known.addresses & listed) - claimed if known.addresses else _ELSEWHERE
                 if name not in targets and kept:
-                    targets[name] = known._replace(addresses=kept, confirmed=min(known.confirmed, last.at))
+                    targets[name] = _Target(known.ports, kept, min(known.confirmed, last.at), known.asked)
         return targets
 
     def _asked_by_name(
@@ -258,27 +257,24 @@ class SrvDiscovery(Discovery):
         Endpoints of a multi-cluster Service have the name of their cluster between hostname and Service.
         """
         label, _, parent = name.partition(".")
-        if self.service not in (parent, parent.partition(".")[2]) or ("-" in label and label == dashed(ip)):
-            return ""
-        return "" if _HASH.fullmatch(label) else label
+        is_endpoint = parent == self.service or parent.partition(".")[2] == self.service
+        return label if is_endpoint and label != dashed(ip) and not _HASH.fullmatch(label) else ""
 
 
 def _confirmed(
-    names_of_targets: Iterable[str], answer: Answer, listed: frozenset[bytes]
+    targets: Iterable[str], answer: Answer, listed: frozenset[bytes]
 ) -> tuple[dict[str, frozenset[bytes]], dict[str, tuple[bytes, ...] | None]]:
-    """Return the listed addresses of each target that an SRV answer tells the addresses of, and the glue looked at."""
+    """Return the listed addresses of each target whose addresses the answer tells, and the glue that was looked at."""
     sizes = set(map(len, listed))
     fresh: dict[str, frozenset[bytes]] = {}
     looked_at: dict[str, tuple[bytes, ...] | None] = {}
-    for name in names_of_targets:
+    for name in targets:
         ip = undashed(name.partition(".")[0])
         # A name that shows a listed address, or one of a family that is not listed, is no hostname.
         if ip in listed:
             fresh[name] = frozenset((ip,))
             continue
-        found = answer.glue.get(name)
-        # As a tuple, which no resolver can change afterwards.
-        glue = looked_at[name] = None if found is None else tuple(found)
+        glue = looked_at[name] = answer.glue.get(name)
         if glue is not None:
             fresh[name] = listed.intersection(glue)
         elif ip is not None and len(ip) not in sizes:

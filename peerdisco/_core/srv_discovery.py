@@ -169,8 +169,7 @@ class SrvDiscovery(Discovery):
             targets[name] = _Target(numbers, kept or None, min(known.confirmed, last.at) if known else now, asked)
         if not answer.complete:
             for name, known in last.targets.items():
-                kept = (known.addresses & listed) - claimed if known.addresses else _ELSEWHERE
-                if name not in targets and kept:
+                if name not in targets and known.addresses and (kept := (known.addresses & listed) - claimed):
                     targets[name] = _Target(known.ports, kept, min(known.confirmed, last.at), known.asked)
         return targets
 

@@ -54,8 +54,9 @@ def patched(cluster: LocalCluster, code: str) -> str:
 
 @pytest.fixture
 def cluster() -> LocalCluster:
-    """A Service of three Pods, and one of more than a UDP reply holds."""
+    """A Service of three Pods, and one of more than a UDP reply holds; replies take long enough to be waited for."""
     cluster = LocalCluster()
+    cluster.fail("delay", seconds=0.02)
     cluster.headless("svc", ["10.0.0.1", "10.0.0.2", "10.0.0.3"])
     cluster.headless("large", [f"10.0.1.{last}" for last in range(200)])
     return cluster

@@ -188,6 +188,17 @@ def test_this_pod_is_part_of_the_list() -> None:
     assert changed == [1000.0, 1010.0, 1010.0, 1030.0]
 
 
+def test_this_pod_leaves_a_list_that_is_emptied() -> None:
+    """Where `max_stale` empties a list of this Pod alone, the list has changed: it is not as stable as before."""
+    story = Story({"max_stale": 60})
+    story.on_listing(listed(own=THREE[2]))
+    story.clock.advance(60)
+    story.on_failure()
+    story.on_listing(listed())
+
+    assert story.roster.changed_at == 1060.0
+
+
 def test_this_pod_stays_listed_where_an_answer_may_lack_it() -> None:
     """A cut answer, or one with Pods that wait for their port, may lack this Pod; a complete one that does counts."""
     story = Story()

@@ -126,6 +126,7 @@ class Roster:
         if self.failures and self._stale_in(now) <= 0 and self.peers._member_count:
             self._forget_absences()
             self._list(NOBODY, self._said._replace(own=NOBODY), now, stale=True)
+            self.changed_at = now
 
     def hurry(self) -> None:
         """Ask faster from now on, since a caller waits."""

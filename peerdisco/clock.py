@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # A signal that comes just before a wait begins is handled after it, and only the main thread handles signals.
 _LONGEST_IN_MAIN_THREAD = 1.0
 
+_LONGEST_IN_ONE_GO = 86_400.0
+"""Seconds; under eventlet, a lock is waited for by epoll, which takes no more than 24 days."""
+
 
 class WakeEvent:
     """A wake-up call for one thread, which waits; set it from any thread, a signal handler or a finalizer.
@@ -53,7 +56,7 @@ class WakeEvent:
         """Block until `set`, or for so many seconds; None waits for as long as it takes."""
         until = math.inf if seconds is None else time.monotonic() + seconds
         is_main = threading.current_thread() is threading.main_thread()
-        in_one_go = _LONGEST_IN_MAIN_THREAD if is_main else threading.TIMEOUT_MAX
+        in_one_go = _LONGEST_IN_MAIN_THREAD if is_main else _LONGEST_IN_ONE_GO
         while not self._is_set and (left := min(in_one_go, until - time.monotonic())) > 0:
             if self._call.acquire(timeout=left):
                 return

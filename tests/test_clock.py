@@ -1,10 +1,12 @@
 """The real clock, on which watchers wait."""
 
 import asyncio
+import os
+import select
 import signal
 import threading
 
-from peerdisco.clock import SYSTEM_CLOCK, WakeEvent
+from peerdisco.clock import _LONGEST_IN_ONE_GO, SYSTEM_CLOCK, WakeEvent
 
 
 def test_the_systems_clock() -> None:
@@ -51,3 +53,15 @@ def test_signals_lose_no_timeout() -> None:
     finally:
         thread.join(1)
         signal.signal(signal.SIGUSR1, before)
+
+
+def test_no_wait_is_longer_than_epoll_takes() -> None:
+    """Under eventlet the wait for a lock is one of epoll, which refuses `threading.TIMEOUT_MAX`."""
+    source, sink = os.pipe()
+    try:
+        with select.epoll() as poll:
+            poll.register(sink, select.EPOLLOUT)
+            assert poll.poll(_LONGEST_IN_ONE_GO) == [(sink, select.EPOLLOUT)]
+    finally:
+        os.close(source)
+        os.close(sink)

@@ -349,6 +349,44 @@ async def test_a_connection_that_closes_as_it_is_used_again_in_a_loop(hanging_up
         assert len((await hanging_up.alookup(LARGE, 5, retry=False)).addresses) == 1
 
 
+@pytest.fixture
+def babbling() -> Iterator[DnsResolver]:
+    """A resolver whose server has begun another message when its reply has come, and ends that at the next query."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Nameserver("127.0.0.1", listener.getsockname()[1])
+
+        def serve() -> None:
+            listener.settimeout(5)
+            for _ in range(2):
+                end = b""
+                with listener.accept()[0] as client:
+                    while query := client.recv(512)[2:]:
+                        reply = query[:2] + b"\x84\0\0\1\0\1\0\0\0\0" + query[12:-11]
+                        reply += b"\xc0\x0c\0\1\0\1\0\0\0\x1e\0\4\x0a\0\0\1"
+                        client.sendall(end + len(reply).to_bytes(2) + reply + b"\0")
+                        end = b"\x0cnot a reply!"
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with DnsResolver(str(server)) as resolver:
+            yield resolver
+        thread.join()
+
+
+def test_a_connection_in_the_middle_of_a_message(babbling: DnsResolver) -> None:
+    """A connection on which more than the reply came is not used again: nobody knows where the next one begins."""
+    for _ in range(2):
+        babbling._state.memory.set_needs_tcp(babbling._given[0], LARGE, needed=True)  # type: ignore[index] # given
+        assert len(babbling.lookup(LARGE, 5, retry=False).addresses) == 1
+
+
+async def test_a_connection_in_the_middle_of_a_message_in_a_loop(babbling: DnsResolver) -> None:
+    """The same in asyncio."""
+    for _ in range(2):
+        babbling._state.memory.set_needs_tcp(babbling._given[0], LARGE, needed=True)  # type: ignore[index] # given
+        assert len((await babbling.alookup(LARGE, 5, retry=False)).addresses) == 1
+
+
 def test_without_poll() -> None:
     """Under eventlet, which takes `select.poll` away, a TCP connection comes about all the same."""
     with LocalCluster() as cluster:

@@ -131,12 +131,13 @@ async def _reply_over_tcp(
     sock: Connection, server: Nameserver, deadline: float, pool: SocketPool, hears: Callable[[bytes], bool]
 ) -> bytes:
     """Wait for the reply to a query, and keep its connection where it came."""
+    incoming = query.TcpReply(hears)
     try:
-        reply = await _receive(sock, query.LARGEST_MESSAGE + 2, deadline, pool, query.TcpReply(hears).feed)
+        reply = await _receive(sock, query.LARGEST_MESSAGE + 2, deadline, pool, incoming.feed)
     except BaseException:
         sock.close()
         raise
-    pool.keep(sock, server)
+    pool.keep(sock, server, incoming.rest)
     return reply
 
 

@@ -141,7 +141,7 @@ def _reply_over_tcp(
     except BaseException:
         sock.close()
         raise
-    pool.keep(sock, server)
+    pool.keep(sock, server, incoming.rest)
     return reply
 
 

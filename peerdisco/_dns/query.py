@@ -104,11 +104,14 @@ class TcpReply:
 
     Args:
         hears: whether a message is the reply.
+
+    Attributes:
+        rest: what came, and is not looked at yet.
     """
 
     def __init__(self, hears: Callable[[bytes], bool]) -> None:
         self._hears = hears
-        self._data = b""
+        self.rest = b""
 
     def feed(self, data: bytes) -> bytes | None:
         """The reply, once it is whole; until then None.
@@ -118,12 +121,13 @@ class TcpReply:
         """
         if not data:
             raise ConnectionResetError("the server closed the connection without a reply")
-        data, start = self._data + data, 0
+        data, start = self.rest + data, 0
         while len(data) >= start + 2 and len(data) >= (end := start + 2 + int.from_bytes(data[start : start + 2])):
             reply, start = data[start + 2 : end], end
             if self._hears(reply):
+                self.rest = data[start:]
                 return reply
-        self._data = data[start:]
+        self.rest = data[start:]
         return None
 
 

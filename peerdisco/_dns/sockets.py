@@ -4,8 +4,8 @@ Laws of this module:
 
 - A UDP socket is connected, used for one query, and closed: a reply counts only if it comes from the server, to a port
   that nobody could know before the query was sent (RFC 5452 section 9.2).
-- A TCP connection takes any number of queries until the server closes it, or until it is a second old: dnsmasq
-  answers over a connection from its cache as it was when the connection was opened.
+- A TCP connection takes any number of queries until the server closes it or sends more than the reply, or until it is
+  a second old: dnsmasq answers over a connection from its cache as it was when the connection was opened.
 - A child of a fork shares no connection with its parent.
 - Many threads use one pool, with the GIL or without, and nothing waits for a lock: each step on a list or dict is
   atomic, and what is counted is counted for each thread.
@@ -173,8 +173,17 @@ class SocketPool:
             sock.close()
         return None
 
-    def keep(self, sock: Connection, server: Nameserver) -> None:
-        """Take a connection back whose last exchange went well; close any other, so that no late reply is taken."""
+    def keep(self, sock: Connection, server: Nameserver, rest: bytes = b"") -> None:
+        """Take a connection back whose last exchange went well; close any other, so that no late reply is taken.
+
+        Args:
+            sock: the connection.
+            server: what it is connected to.
+            rest: what came behind the reply. Then the next one might begin in the middle of a message.
+        """
+        if rest:
+            sock.close()
+            return
         idle = self._idle.setdefault(server, [])
         idle.append(sock)
         # Only now, since other threads may have kept theirs or closed the pool meanwhile.

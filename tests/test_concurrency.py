@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from peerdisco import AsyncPeerWatcher, PeersNotReady, PeerWatcher
+from peerdisco import AsyncPeerWatcher, PeersNotReady, PeerWatcher, adiscover_peers
 from peerdisco.testing import FakeClock, FakeResolver, LocalCluster
 
 
@@ -77,6 +77,23 @@ async def test_many_async_watchers_on_one_name(cluster: LocalCluster) -> None:
 
     assert {peers.ips for peers in lists} == {("10.0.0.1", "10.0.0.2", "10.0.0.3")}
     await asyncio.gather(*(watcher.aclose() for watcher in watchers))
+
+
+async def test_other_tasks_have_their_turn(cluster: LocalCluster) -> None:
+    """Each lookup gives the event loop a turn at least, however soon its reply comes."""
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    others = asyncio.create_task(take_turns())
+    for lookups in range(1, 51):
+        await adiscover_peers("svc", **cluster.options)
+        assert turns >= lookups
+    others.cancel()
 
 
 async def test_cancelling_what_surrounds_it(cluster: LocalCluster) -> None:

@@ -145,6 +145,7 @@ async def _receive(
     sock: socket.SocketType, size: int, deadline: float, pool: SocketPool, take: Callable[[bytes], bytes | None]
 ) -> bytes:
     """Read until `take` makes a reply of what came."""
+    await asyncio.sleep(0)  # other tasks have their turn, also where the reply comes from this host, at once
     pool.check()
     try:
         reply = take(sock.recv(size))

@@ -60,9 +60,11 @@ def one_shot(
         config = service
     if resolver is not None or default_resolver.get() is not None or config.static_ips is not None:
         return ServiceLookup(config, resolver, method)
+    kept = _one_shots.get(id(config))  # it holds the config, so no other has this id
+    if kept is not None and not kept[0]:
+        return kept[1]  # the config says everything
     depends_on = HOST_ENVIRONMENT.fingerprint(config)
-    kept = _one_shots.get(id(config))
-    if kept is not None and kept[1].config is config and kept[0] == depends_on:
+    if kept is not None and kept[0] == depends_on:
         return kept[1]
     lookup = ServiceLookup(config, None, method, keep_connections=False)
     if len(_one_shots) >= _MOST_ONE_SHOTS:
@@ -180,6 +182,7 @@ class LookupRun:
 
     Attributes:
         opening: the question that the lookup begins with.
+        ordinary: returns what the answer to that comes to, where nothing more is to be asked; else None.
         began_at: when it began, in seconds on the resolver's clock.
         asking: the question that was asked last.
         questions: how many have been asked so far, every attempt of one that failed included.
@@ -191,6 +194,7 @@ class LookupRun:
         # As soon as the time is known, so that the rest is done while the reply is on its way.
         trusted = lookup.trusted
         self._sent = None if trusted is None else trusted._send_first(self.opening.question, lookup.config.timeout)  # noqa: SLF001 - shared inside the package
+        self.ordinary = lookup.discovery.ordinary
         self._lookup = lookup
         self._limits = limits
         self.asking = self.opening.question
@@ -201,10 +205,6 @@ class LookupRun:
         if self._sent is not None:
             self._sent.sock.close()
             self._sent = None
-
-    def ordinary(self, answer: Answer) -> Listing | None:
-        """Return what the answer to the opening question comes to, where nothing more is to be asked; else None."""
-        return self._lookup.discovery.ordinary(answer)
 
     def rest(self, answer: Answer) -> Steps:
         """Return the questions that follow on the answer to the opening question."""

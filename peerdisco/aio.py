@@ -39,8 +39,9 @@ async def run_lookup(run: LookupRun) -> Listing:
         answer = await run.aask(run.opening)
         listing = run.ordinary(answer)
         return await drive(run.rest(answer), run.aask, LookupFailed) if listing is None else listing
-    finally:
+    except BaseException:
         run.abandon()
+        raise
 
 
 class AsyncPeerWatcher:

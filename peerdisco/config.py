@@ -175,7 +175,7 @@ class DiscoveryConfig(BaseModel):
         Raises:
             ConfigError: An option is invalid.
         """
-        if isinstance(service, DiscoveryConfig) and not options:
+        if not options and isinstance(service, DiscoveryConfig):
             return service
         values = option_values.as_values(options) if type(service) in (str, DiscoveryConfig) else None
         if values is not None:

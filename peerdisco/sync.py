@@ -59,9 +59,11 @@ def run_lookup(run: LookupRun) -> Listing:
         listing = run.ordinary(answer)
         return drive(run.rest(answer), run.ask, LookupFailed) if listing is None else listing
     except StopIteration as error:
-        raise RuntimeError("the resolver raised StopIteration") from error
-    finally:
         run.abandon()
+        raise RuntimeError("the resolver raised StopIteration") from error
+    except BaseException:
+        run.abandon()
+        raise
 
 
 class PeerWatcher:

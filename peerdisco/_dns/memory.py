@@ -54,7 +54,7 @@ class ServerMemory:
 
     def on_reply(self, server: Nameserver) -> None:
         """Take in that a server answered, whatever it said."""
-        if server in self._dead_until:
+        if self._dead_until and server in self._dead_until:
             self._dead_until.pop(server, None)  # another thread may have been faster
             self.version = object()
 

@@ -37,6 +37,8 @@ IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY)
 
 # Saves the system call by which a socket is told so later, where there is such a type.
 _NEVER_WAITING = getattr(socket, "SOCK_NONBLOCK", 0)
+_DATAGRAM = socket.SOCK_DGRAM | _NEVER_WAITING
+_STREAM = socket.SOCK_STREAM | _NEVER_WAITING
 
 MOST_IDLE = 2
 """Connections to one nameserver that are kept."""
@@ -151,7 +153,7 @@ class SocketPool:
             OSError: There is no socket.
         """
         self.check()
-        sock = Connection(_family(server), socket.SOCK_STREAM | _NEVER_WAITING)
+        sock = Connection(_family(server), _STREAM)
         try:
             _never_wait(sock)
             sock.opened_at = self._clock()
@@ -231,7 +233,7 @@ def _sent_over_udp(exchange: Exchange) -> socket.SocketType:
     """Send a query from a new UDP socket, connected to the nameserver, and return the socket."""
     # The type in C does without what `socket.socket` adds. Where a library has replaced that one, its own is taken.
     kind: type[socket.SocketType] = socket.SocketType if socket.socket.__module__ == "socket" else socket.socket
-    sock = kind(_family(exchange.server), socket.SOCK_DGRAM | _NEVER_WAITING)
+    sock = kind(_family(exchange.server), _DATAGRAM)
     try:
         _never_wait(sock)
         sock.connect(exchange.server)

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path, PurePath
-from typing import Any, cast
+from typing import Any
 
 from peerdisco._core import names
 from peerdisco._dns.nameserver import Nameserver
@@ -92,14 +92,19 @@ def path(value: object) -> object:
 
 def as_values(options: Mapping[str, object]) -> Mapping[str, Any] | None:
     """Return options that can be compared with those of another call, lists as tuples; None where one is no value."""
-    if _VALUES.issuperset(map(type, options.values())):
-        return options
-    values: dict[str, object] = {}
+    values: dict[str, object] | None = None
     for key, value in options.items():
-        if type(value) in _VALUES:
-            values[key] = value
-        elif type(value) in _LISTS and _ITEMS.issuperset(map(type, items := cast("Iterable[object]", value))):
-            values[key] = tuple(items)
-        else:
+        kind: type = type(value)
+        if kind in _VALUES:
+            continue
+        if kind not in _LISTS:
             return None
-    return values
+        given: Any = value
+        items = tuple(given)
+        for item in items:
+            if type(item) not in _ITEMS:
+                return None
+        if values is None:
+            values = dict(options)
+        values[key] = items
+    return options if values is None else values

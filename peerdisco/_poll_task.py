@@ -69,6 +69,8 @@ class PollTask:
         # The coroutines of subscribers that are under way.
         self._deliveries: dict[ChangeCursor, asyncio.Future[object]] = {}
         self._under_way: asyncio.Future[BaseException | None] | None = None
+        # What its callers wait for.
+        self._waiting: list[asyncio.Future[None]] = []
 
     def start(self) -> None:
         """Start the task.
@@ -119,12 +121,14 @@ class PollTask:
         """
         shared = self._shared()
         lookup = shared or self._started()
-        await _ended(lookup)
+        await self._ended(lookup)
         error = asyncio.CancelledError("the lookup was cancelled") if lookup.cancelled() else lookup.exception()
         if error is None:
             error = lookup.result()
         elif shared is None and not self.watch.stopping:
             self.watch.on_failure(error)
+        if error is not None:
+            await asyncio.sleep(0)  # the callbacks of the lookup's task hold it until their turn
         # What the caller gets ends no task, and is not shared with another caller.
         is_for_caller = shared is None and isinstance(error, Exception)
         return error if error is None or is_for_caller else detached(error)
@@ -166,12 +170,27 @@ class PollTask:
 
     def _share(self, lookup: asyncio.Future[BaseException | None]) -> None:
         """Let other callers share a lookup until it ends; what it raised holds its frames, so it is not kept."""
-        self._under_way = lookup
+        self._under_way, self._waiting = lookup, []
         lookup.add_done_callback(self._let_go)
 
     def _let_go(self, lookup: asyncio.Future[BaseException | None]) -> None:
         if self._under_way is lookup:
             self._under_way = None
+            self._wake_callers()  # it may have been cancelled before it began
+
+    async def _ended(self, lookup: asyncio.Future[BaseException | None]) -> None:
+        """Wait until the lookup under way has ended, whatever with; where this is cancelled, the lookup goes on."""
+        has_ended, waiting = lookup.get_loop().create_future(), self._waiting
+        waiting.append(has_ended)
+        try:
+            await has_ended
+        finally:
+            waiting.remove(has_ended)
+
+    def _wake_callers(self) -> None:
+        for has_ended in self._waiting:
+            if not has_ended.done():
+                has_ended.set_result(None)
 
     def _end(self) -> None:
         self.watch.stopping = True
@@ -205,12 +224,13 @@ class PollTask:
         finally:
             if not before._is_unchanged(self.watch.roster.peers):
                 self._announce()
+            self._wake_callers()  # a turn of the loop before the task's own callbacks
         return None
 
     async def _poll(self) -> None:
         """Look up in the watcher's task, or wait for the lookup that is under way."""
         if shared := self._shared():
-            await _ended(shared)
+            await self._ended(shared)
             return
         lookup = asyncio.get_running_loop().create_future()
         self._share(lookup)
@@ -279,21 +299,6 @@ class PollTask:
 
 def _is_pending(future: asyncio.Future[Any]) -> bool:
     return not (future.done() or future.get_loop().is_closed())
-
-
-async def _ended(lookup: asyncio.Future[Any]) -> None:
-    """Wait until a lookup has ended, whatever it ended with; where this is cancelled, the lookup goes on."""
-    has_ended = lookup.get_loop().create_future()
-
-    def tell(_: object) -> None:
-        if not has_ended.done():
-            has_ended.set_result(None)
-
-    lookup.add_done_callback(tell)
-    try:
-        await has_ended
-    finally:
-        lookup.remove_done_callback(tell)
 
 
 def _ends_task(error: BaseException) -> bool:

@@ -29,15 +29,8 @@ def showing(options: type[LookupOptions]) -> Callable[[_Function], _Function]:
     return decorate
 
 
-def check_lookup_options(options: Mapping[str, object]) -> None:
-    """Check that a one-shot call was given no option that is a watcher's alone.
-
-    Raises:
-        ConfigError: It was.
-    """
-    if WATCHER_OPTIONS.isdisjoint(options):
-        return
-    for name in options:
-        if name in WATCHER_OPTIONS:
-            problem = "is an option of PeerWatcher and AsyncPeerWatcher; a single lookup has no schedule"
-            raise ConfigError(name, options[name], problem)
+def refused_option(options: Mapping[str, object]) -> ConfigError:
+    """Return the error of a one-shot call that was given an option which is a watcher's alone."""
+    name = next(name for name in options if name in WATCHER_OPTIONS)
+    problem = "is an option of PeerWatcher and AsyncPeerWatcher; a single lookup has no schedule"
+    return ConfigError(name, options[name], problem)

@@ -11,7 +11,7 @@ from peerdisco._core.discovery import Discovery, Steps, TimedQuestion
 from peerdisco._core.listing import PENDING, Limits, Listing, unlimited
 from peerdisco._core.srv_discovery import SrvDiscovery
 from peerdisco._dns.sockets import Sent
-from peerdisco._options import check_lookup_options
+from peerdisco._options import WATCHER_OPTIONS, refused_option
 from peerdisco.answers import Answer, Outcome, Question, SrvTarget
 from peerdisco.clock import Clock
 from peerdisco.config import DiscoveryConfig, LookupOptions, Options
@@ -54,7 +54,8 @@ def one_shot(
         ConfigError: An option or the resolver is invalid, or the namespace can't be determined.
     """
     if options or not isinstance(service, DiscoveryConfig):
-        check_lookup_options(options)
+        if not WATCHER_OPTIONS.isdisjoint(options):
+            raise refused_option(options)
         config = DiscoveryConfig.of(service, cast("Options", options))
     else:
         config = service

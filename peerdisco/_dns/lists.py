@@ -107,7 +107,8 @@ def says_the_same(known: KnownList, asked: bytes, reply: bytes) -> bool:
     if layout is None or len(reply) != length:
         return False
     addresses = layout.unpack_from(reply, start)
-    return reply == asked[:2] + opening + head.join(addresses) + ending and not answer.addresses.difference(addresses)
+    is_alike = b"".join((asked[:2], opening, head.join(addresses), ending)) == reply
+    return is_alike and not answer.addresses.difference(addresses)
 
 
 def answer_of(addresses: Sequence[bytes], ttl: int, known: Answer | None, *, complete: bool) -> Answer:

@@ -28,7 +28,7 @@ from peerdisco.clock import SYSTEM_CLOCK
 
 
 class TaskEvent(asyncio.Event):
-    """A wake-up call for one task, which is known before it waits; or which never does, and is at work until it ends.
+    """An event that names its task, so that a fake clock counts the task as at work before it first waits.
 
     Attributes:
         task: the task; None before it is started.
@@ -179,7 +179,7 @@ class PollTask:
             self._wake_callers()  # it may have been cancelled before it began
 
     async def _ended(self, lookup: asyncio.Future[BaseException | None]) -> None:
-        """Wait until the lookup under way has ended, whatever with; where this is cancelled, the lookup goes on."""
+        """Wait until the lookup under way has ended, however it did; where this is cancelled, the lookup goes on."""
         has_ended, waiting = lookup.get_loop().create_future(), self._waiting
         waiting.append(has_ended)
         try:
@@ -224,7 +224,7 @@ class PollTask:
         finally:
             if not before._is_unchanged(self.watch.roster.peers):
                 self._announce()
-            self._wake_callers()  # a turn of the loop before the task's own callbacks
+            self._wake_callers()  # here, since the task's own callbacks come a turn of the loop later
         return None
 
     async def _poll(self) -> None:

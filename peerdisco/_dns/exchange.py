@@ -42,10 +42,10 @@ class Exchange(NamedTuple):
 
 
 class ReadyExchange(NamedTuple):
-    """What a lookup begins with, made ahead but for its id, and what that depends on.
+    """The exchange that lookups of a question begin with, made ahead but for its id, and what it depends on.
 
     Attributes:
-        version: of what is known of the nameservers.
+        version: that of `ServerMemory` when it was made.
         servers: the nameservers to ask, in order.
         timeout: seconds for the whole lookup.
         exchange: the exchange.

@@ -26,7 +26,7 @@ class ServerMemory:
     """Which nameservers are dead or refuse EDNS, and which answers need TCP; shared by every lookup of a process.
 
     Attributes:
-        version: another object whenever something else is known.
+        version: a new object each time something is learnt.
     """
 
     def __init__(self) -> None:

@@ -84,6 +84,7 @@ def test_what_is_forgotten_after_some_time() -> None:
     assert desk.opening().server == FIRST
     desk.clock.advance(600)
     assert len(desk.opening((SECOND,)).message) == with_edns
+    assert not desk.memory.is_dated
 
 
 def test_many_questions_are_not_kept_for_ever() -> None:

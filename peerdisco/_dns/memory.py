@@ -60,7 +60,10 @@ class ServerMemory:
 
     def takes_edns(self, server: Nameserver, now: float) -> bool:
         """Return whether a server is to be asked with EDNS."""
-        return not self._no_edns_until or self._no_edns_until.get(server, now) <= now
+        if self._no_edns_until and self._no_edns_until.get(server, now) > now:
+            return False
+        self._no_edns_until.pop(server, None)
+        return True
 
     def on_plain_answer(self, server: Nameserver, now: float) -> None:
         """Take in that a server refused EDNS and answered the same question without it."""
